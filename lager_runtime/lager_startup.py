@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-
 _HOOK = "lager.breakpointhook"
 _IMPORTED_AFTER = 0.02  # seconds: a module of ours takes about that long
 _getframe = sys._getframe

@@ -214,9 +214,15 @@ def children(pid: int) -> list[int]:
 
 def descriptors(pid: int) -> tuple[int, int]:
     """How many descriptors a process has, and how many more that wait for the end of a process each."""
-    links = []
+    found = links(pid)
+    waiting = found.count("anon_inode:[pidfd]")
+    return len(found) - waiting, waiting
+
+
+def links(pid: int) -> list[str]:
+    """What the descriptors of a process lead to."""
+    found = []
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            links.append(os.readlink(fd))
-    waiting = links.count("anon_inode:[pidfd]")
-    return len(links) - waiting, waiting
+            found.append(os.readlink(fd))
+    return found

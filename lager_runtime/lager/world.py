@@ -263,20 +263,27 @@ class World:
         return module
 
     def _run(self, spec: "Any") -> "ModuleType":
-        module = Module(spec.name)
-        names = module.__dict__
-        names.update(self.names_of(spec))
-        self.modules[spec.name] = module
         if spec.name in _ONLY_PARTS:
-            return module
-        try:
-            exec(spec.loader.get_code(spec.name), names)
-        except BaseException:
-            del self.modules[spec.name]
-            raise
+            return self._keep(spec.name, self._empty(spec))
+        module = self._execute(spec, self.modules)
         if spec.name == "types":
-            names["ModuleType"] = Module  # `types` takes it from the type of sys, and our sys has another type
+            module.__dict__["ModuleType"] = Module  # `types` takes it from the type of sys, and our sys has another one
         return self.modules[spec.name]
+
+    def _empty(self, spec: "Any") -> "ModuleType":
+        module = Module(spec.name)
+        module.__dict__.update(self.names_of(spec))
+        return module
+
+    def _execute(self, spec: "Any", among: "dict[str, ModuleType]") -> "ModuleType":
+        """Return a new module, whose code has run. It is `among` these from the beginning, unless its code fails."""
+        module = among[spec.name] = self._empty(spec)
+        try:
+            exec(spec.loader.get_code(spec.name), module.__dict__)
+        except BaseException:  # its next use tries again
+            del among[spec.name]
+            raise
+        return module
 
     def names_of(self, spec: "Any") -> "dict[str, Any]":
         """Return the names of a module before its code runs."""
@@ -300,13 +307,7 @@ class World:
             spec = later.__dict__["__spec__"]
             module = self._ran.get(spec.name)
             if module is None:
-                module = self._ran[spec.name] = Module(spec.name)
-                module.__dict__.update(self.names_of(spec))
-                try:
-                    exec(spec.loader.get_code(spec.name), module.__dict__)
-                except BaseException:  # its next use tries again
-                    del self._ran[spec.name]
-                    raise
+                module = self._execute(spec, self._ran)
                 later.__dict__[_REAL] = module
                 for name in later.__dict__[_AT_ONCE]:
                     del later.__dict__[name]
@@ -394,7 +395,7 @@ class _Later(Module):  # type: ignore[valid-type,misc]
 
 
 class _Logger:
-    """A logger of this world, which nobody configures: it prints warnings and errors on standard error."""
+    """A logger of this world. It has no configuration, so it prints warnings and errors on standard error."""
 
     def __init__(self, logging: "ModuleType", name: str) -> None:
         self._logging, self._name = logging, name

@@ -81,7 +81,7 @@ def _resumed(one: Client, process: Process, rounds: int) -> Iterator[list[float]
     for _ in range(rounds):
         began = one.do(go_on(one.paused()["id"]))
         moment, *more = map(float, process.out.expect("\n").split())
-        process.err.more(_AT_ONCE)  # banners that nobody reads fill a pipe in the end
+        process.err.more(_AT_ONCE)  # a pipe of unread banners becomes full
         yield [moment - began, *more]
 
 

@@ -4,14 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import time
 import venv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import LAGER, PATIENCE
+from tests.bus.runs.detached.known_runs import Runs, recorded
+from tests.processes import LAGER
 
 TAG = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 LOOK = """
@@ -69,21 +69,17 @@ def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
     assert process.wait() == 0
 
 
-def runs(lager: Any) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = json.loads(lager("runs", "--json").stdout)
-    return listed
-
-
 def test_an_environment_beside_the_script_is_used(
-    start: Any, tmp_path: Path, script: Any, client: Any, environment: Any, lager: Any
-) -> None:
+    start: Any, tmp_path: Path, script: Any, client: Any, environment: Any, station: Any, lager: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     (tmp_path / ".venv").symlink_to(environment)
-    process = start(LAGER, "python", script("import only_here\nfrom lager import pause\npause('here')\n"))
+    monkeypatch.setitem(station.env, "XDG_STATE_HOME", str(tmp_path / "state"))
+    runs = Runs(station, lager, tmp_path / "state/lager/runs")
+    with recorded(runs):
+        process = start(LAGER, "python", script("import only_here\nfrom lager import pause\npause('here')\n"))
     pause = client.paused()
-    patience = time.monotonic() + PATIENCE
-    while not (found := [one for one in runs(lager) if one["id"] == pause["run_id"]]):
-        assert time.monotonic() < patience  # a run that has just begun is not listed yet
-    (run,) = found
+    run = runs.known(pause["run_id"])
     assert run["interpreter"] == f"{tmp_path}/.venv/bin/python"
     assert f"script.py (with {tmp_path}/.venv/bin/python)" in lager("runs").stdout
     client.call("Continue", "s", pause["id"])

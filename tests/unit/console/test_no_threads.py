@@ -61,7 +61,7 @@ def test_a_console_is_refused_and_the_pause_has_none(refuse: Any) -> None:
         reported.append((member, console, *details))
 
     async def step(request: Request, console: int, /) -> None:
-        raise AssertionError("nobody asks for a step")
+        raise AssertionError("a step was requested")
 
     async def attach() -> list[dict[str, Any]]:
         consoles = Consoles(Place.here(sys._getframe()), ABOUT, report, step)

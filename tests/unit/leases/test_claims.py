@@ -1,6 +1,5 @@
 """The records of claims and quarantines on the disk."""
 
-import contextlib
 import dataclasses
 import json
 import logging
@@ -16,6 +15,7 @@ import pytest
 from lagerd.instruments.leases.files import kept_claims
 from lagerd.instruments.leases.files.kept_claims import Claims
 from lagerd.instruments.leases.lease import Lease
+from tests.processes import links
 
 LEASE = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, safe=("out",), nets_file="/tmp/nets.toml")
 
@@ -137,11 +137,7 @@ def test_lagerd_ends_without_waiting_for_the_disk(kept: Claims) -> None:
 
 
 def open_below(folder: Path) -> list[str]:
-    found = []
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # another thread has just closed it
-            found.append(os.readlink(f"/proc/self/fd/{fd}"))
-    return [path for path in found if path.startswith(str(folder))]
+    return [path for path in links(os.getpid()) if path.startswith(str(folder))]
 
 
 def test_the_folder_tells_whether_a_claim_was_never_released(kept: Claims, tmp_path: Path) -> None:

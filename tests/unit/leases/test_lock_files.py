@@ -22,6 +22,7 @@ from lager.process import system
 from lagerd.instruments.leases.files.kept_claims import Claims
 from lagerd.instruments.leases.files.lock_files import LeaseFiles, process_end
 from lagerd.instruments.leases.lease import Lease
+from tests.processes import links
 
 PLAIN = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, began=3.25)
 SAFE = dataclasses.replace(PLAIN, safe=("out",))
@@ -63,11 +64,7 @@ def run(folder: Path, test: Callable[[Folder], Awaitable[Any]]) -> None:
 
 def descriptors() -> list[str]:
     """What waits for files and processes is open here. The disk's thread of another test may still have a file."""
-    found = []
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # another thread has just closed it
-            found.append(os.readlink(f"/proc/self/fd/{fd}"))
-    return sorted(path for path in found if path.startswith("anon_inode:"))
+    return sorted(path for path in links(os.getpid()) if path.startswith("anon_inode:"))
 
 
 def test_a_lease_is_a_locked_file_that_its_holder_can_only_read(tmp_path: Path) -> None:

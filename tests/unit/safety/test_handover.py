@@ -1,23 +1,19 @@
 """From one lagerd to the next: what the process between them changed is read, and its file is not kept open."""
 
 import asyncio
-import contextlib
 import json
 import os
 from pathlib import Path
 
 from lagerd.instruments.safety.handover import Handover
+from tests.processes import links
 
 CHANGES = [{"net": "supply2", "what": "output", "old": True, "new": False}]
 
 
 def open_files(folder: Path) -> list[str]:
     """What this process has open of a folder."""
-    links = []
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # the descriptor of this listing
-            links.append(os.readlink(f"/proc/self/fd/{fd}"))
-    return sorted(link.removeprefix(f"{folder}/") for link in links if link.startswith(f"{folder}/"))
+    return sorted(link.removeprefix(f"{folder}/") for link in links(os.getpid()) if link.startswith(f"{folder}/"))
 
 
 def written(folder: Path) -> None:
