@@ -1,5 +1,6 @@
 """A terminal of a known size, and what is to be seen on it: an emulator reads what the command writes."""
 
+import re
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,10 @@ class Screen(Terminal):
     def sees(self, text: str) -> str:
         """Wait until `text` is to be seen; the whole screen."""
         return self.until(lambda shown: text in shown)
+
+    def matches(self, pattern: str) -> str:
+        """Wait until the regular expression is found on the screen; the whole screen."""
+        return self.until(lambda shown: re.search(pattern, shown))
 
     def resize(self, columns: int, rows: int) -> None:
         self.seen.resize(rows, columns)

@@ -57,12 +57,21 @@ class Station:
             **env,
         }
         self.start_broker()
-        self.lagerd: Process | None = None
+        self._lagerd: Process | None = None
         try:
             self.start_lagerd()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def lagerd(self) -> Process:
+        assert self._lagerd is not None, "the test has killed it"
+        return self._lagerd
+
+    @property
+    def has_lagerd(self) -> bool:
+        return self._lagerd is not None
 
     def start_broker(self) -> None:
         config = self.folder / "bus.conf"
@@ -81,21 +90,20 @@ class Station:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
             notify.settimeout(20)
-            self.lagerd = Process(self._command, {**self.env, "NOTIFY_SOCKET": path}, self.folder)
+            self._lagerd = lagerd = Process(self._command, {**self.env, "NOTIFY_SOCKET": path}, self.folder)
             while b"READY=1" not in notify.recv(4096):
                 pass
-        return self.lagerd
+        return lagerd
 
     def kill_lagerd(self) -> None:
-        assert self.lagerd is not None
         self.lagerd.close(_UNREAD)
-        self.lagerd = None
+        self._lagerd = None
 
     def kill_broker(self) -> None:
         self.broker.kill()
         self.broker.wait()
 
     def close(self) -> None:
-        if self.lagerd is not None:
-            self.lagerd.close(_UNREAD)
+        if self._lagerd is not None:
+            self._lagerd.close(_UNREAD)
         self.kill_broker()

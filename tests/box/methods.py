@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lager.contract import path_of
+from tests.box.container import Box
 from tests.box.people import INSTRUMENTS, NAME
 from tests.contract import SERVED
 from tests.hostile.marshal import types
@@ -22,7 +23,7 @@ def _calls(*interfaces: Any) -> Iterator[Any]:
             yield interface, member, ([signature, *values] if signature else [])
 
 
-def errors(box: Any, user: Any) -> Any:
+def errors(box: Box, user: Any) -> Any:
     """Every method of lagerd, and what busctl prints as the error of a call of this user, or nothing."""
     methods, commands = [], []
     for interface, member, words in _calls(NAME, INSTRUMENTS):

@@ -5,13 +5,15 @@ import re
 import stat
 from typing import Any
 
+from tests.box.container import Box
+
 # What the commands of the system write for reasons of their own.
 CACHES = re.compile(
     r"^/(opt|root)/|/var/(log|cache)/|/etc/[a-z]*-$|/etc/\.pwd\.lock$|/var/lib/systemd/|/var/tmp/systemd-private-"
 )
 
 
-def tree(box: Any) -> Any:
+def tree(box: Box) -> Any:
     """Every file of the box that is not this machine's, with what tells one state from another."""
     found = {}
     for folder, folders, files in os.walk(box.changes):

@@ -13,6 +13,7 @@ import pytest
 from tests import loopback, needs
 from tests.bus.instruments.safe_bench import SafeBench
 from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, ScriptWriter, Starter, TerminalStarter
 from tests.loopback import Loopback
 from tests.processes import LAGER, LAGERD, Process, Terminal, finished
 from tests.screen import Screen
@@ -84,9 +85,6 @@ def client(station: Station) -> Iterator[Client]:
     client.close()
 
 
-Starter = Callable[..., Process]
-
-
 @pytest.fixture
 def until_the_end() -> Iterator[ExitStack]:
     """What ends with the test."""
@@ -105,7 +103,7 @@ def start(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Starter
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Callable[[str], str]:
+def script(tmp_path: Path) -> ScriptWriter:
     """Write a script into the test's folder; its name."""
 
     def write(text: str, name: str = "script.py") -> str:
@@ -118,7 +116,7 @@ def script(tmp_path: Path) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def run(start: Starter, script: Callable[[str], str]) -> Starter:
+def run(start: Starter, script: ScriptWriter) -> Starter:
     """Run the text of a script under `lager python`."""
 
     def runner(text: str, *arguments: str, options: tuple[str, ...] = (), **env: str) -> Process:
@@ -161,7 +159,7 @@ def late(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 @pytest.fixture
-def lager(station: Station, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def lager(station: Station, tmp_path: Path) -> Command:
     """Run a `lager` command to its end."""
 
     def command(*arguments: str, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
@@ -171,7 +169,7 @@ def lager(station: Station, tmp_path: Path) -> Callable[..., "subprocess.Complet
 
 
 @pytest.fixture
-def terminal(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Callable[..., Terminal]:
+def terminal(station: Station, tmp_path: Path, until_the_end: ExitStack) -> TerminalStarter:
     """Start a command on a pseudo-terminal; it is ended with the test."""
 
     def starter(*command: str, **env: str) -> Terminal:
@@ -181,7 +179,7 @@ def terminal(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Call
 
 
 @pytest.fixture
-def screen(station: Station, tmp_path: Path, until_the_end: ExitStack) -> Callable[..., Screen]:
+def screen(station: Station, tmp_path: Path, until_the_end: ExitStack) -> ScreenStarter:
     """Start a command on a terminal of a known size, whose screen can be seen; it is ended with the test."""
 
     def starter(*command: str, columns: int = 80, rows: int = 24, **env: str) -> Screen:

@@ -38,7 +38,6 @@ def raw(station: Station) -> Iterator[Raw]:
 def unharmed(station: Station, client: Client) -> Callable[[], None]:
     """lagerd is up, holds nothing, and has the descriptors and threads that it had, once the others have left."""
     lagerd = station.lagerd
-    assert lagerd is not None
     proc = Path(f"/proc/{lagerd.pid}")
 
     def held() -> tuple[int, int]:
@@ -51,7 +50,6 @@ def unharmed(station: Station, client: Client) -> Callable[[], None]:
         assert client.call("List", name="com.lager.Instruments") == []
         client.list()
         assert held() == before
-        assert station.lagerd is not None
         assert "Traceback" not in station.lagerd.err.text
 
     return check

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.client import NAME, PATH, Client
 from tests.hostile.marshal import CALL, REPLY, SIGNAL, message
 from tests.hostile.raw import Raw
 from tests.processes import PATIENCE
+from tests.station import Station
 
 SCRIPT = "com.lager.Script"
 ANSWERS = {
@@ -25,7 +27,9 @@ ANSWERS = {
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_an_invalid_answer_of_a_script_is_one_sentence(station: Any, client: Any, unharmed: Any, kind: Any) -> None:
+def test_an_invalid_answer_of_a_script_is_one_sentence(
+    station: Station, client: Client, unharmed: Callable[[], None], kind: str
+) -> None:
     signature, value, why = ANSWERS[kind]
     script = Client(station.address)
     try:
@@ -45,7 +49,7 @@ def test_an_invalid_answer_of_a_script_is_one_sentence(station: Any, client: Any
 
 
 @pytest.mark.xdist_group("hostile")
-def test_only_a_few_calls_of_one_caller_run_at_a_time(station: Any, client: Any, raw: Any) -> None:
+def test_only_a_few_calls_of_one_caller_run_at_a_time(station: Station, client: Client, raw: Raw) -> None:
     """Of those that take a while; another's is done beside them, and all are in the end."""
     begun, most, going_on = [], threading.Semaphore(0), asyncio.Event()
 
@@ -61,7 +65,7 @@ def test_only_a_few_calls_of_one_caller_run_at_a_time(station: Any, client: Any,
         client.bus.serve(tree)
 
     client.do(serve())
-    fields = {"destination": client.bus.name, "path": PATH, "interface": NAME, "member": "Slow"}
+    fields: dict[str, Any] = {"destination": client.bus.name, "path": PATH, "interface": NAME, "member": "Slow"}
     raw.send(b"".join(message(CALL, raw.serial(), **fields) for _ in range(100)))
     raw.ask_broker()
     other = Client(station.address)

@@ -16,7 +16,7 @@ from lager.bus.exports import ObjectTree
 from lager.bus.transport import fair_queue
 from lager.contract import path_of
 from lager.errors import LagerError
-from tests.client import NAME
+from tests.client import NAME, Client
 from tests.contract import SCRIPTS, SERVED
 from tests.hostile import marshal
 from tests.hostile.flood import KINDS
@@ -24,6 +24,7 @@ from tests.hostile.marshal import CALL, ERROR, NO_REPLY, REPLY, SIGNAL, message
 from tests.hostile.raw import Raw
 from tests.patterns import search
 from tests.processes import LAGER, PATIENCE, Process
+from tests.station import Station
 
 INSTRUMENTS = "com.lager.Instruments"
 _METHODS = {
@@ -102,7 +103,7 @@ def memory(pid: int) -> int:
     raise AssertionError
 
 
-def say(station: Any, words: list[tuple[bytes, int]], times: int) -> None:
+def say(station: Station, words: list[tuple[bytes, int]], times: int) -> None:
     """Everything, so many times; from another connection each time, and wherever the broker hangs up."""
     with open(os.devnull, "rb") as null:
         for _ in range(times):
@@ -118,7 +119,7 @@ def say(station: Any, words: list[tuple[bytes, int]], times: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("hostile")
-def test_ten_thousand_messages_of_any_kind(station: Any, client: Any, unharmed: Any) -> None:
+def test_ten_thousand_messages_of_any_kind(station: Station, client: Client, unharmed: Callable[[], None]) -> None:
     chance = Chance(1)
     words = [chance.message(n + 2, chance.random.choice((NAME, INSTRUMENTS))) for n in range(1000)]
     say(station, words, 2)
@@ -158,7 +159,7 @@ def deep(levels: int) -> tuple[str, Any]:
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("bad", BAD)
-def test_bytes_that_are_not_a_message_do_no_harm(raw: Any, unharmed: Any, bad: Any) -> None:
+def test_bytes_that_are_not_a_message_do_no_harm(raw: Raw, unharmed: Callable[[], None], bad: Any) -> None:
     """The broker answers, hangs up or waits for more; lagerd does not mind."""
     raw.send(BAD[bad](raw.serial()))
     raw.close()
@@ -166,21 +167,23 @@ def test_bytes_that_are_not_a_message_do_no_harm(raw: Any, unharmed: Any, bad: A
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_big_endian_call_is_answered(raw: Any, client: Any, unharmed: Any) -> None:
+def test_a_big_endian_call_is_answered(raw: Raw, client: Client, unharmed: Callable[[], None]) -> None:
     raw.send(message(CALL, raw.serial(), "s", ["0123abcd"], order=">", **TO))
     assert b"com.lager.Error.NoSuchBreakpoint" in next(one for one in raw.received() if one[1] == ERROR)
     unharmed()
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_variant_of_sixty_levels_is_refused_like_any_other(raw: Any, unharmed: Any) -> None:
+def test_a_variant_of_sixty_levels_is_refused_like_any_other(raw: Raw, unharmed: Callable[[], None]) -> None:
     raw.send(message(CALL, raw.serial(), "a{sv}", [{"id": deep(55)}], **{**TO, "member": "Pause"}))
     assert b"com.lager.Error.InvalidArgument" in next(one for one in raw.received() if one[1] == ERROR)
     unharmed()
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_script_accepts_a_console_only_from_lagerd(station: Any, client: Any, raw: Any, tmp_path: Path) -> None:
+def test_a_script_accepts_a_console_only_from_lagerd(
+    station: Station, client: Client, raw: Raw, tmp_path: Path
+) -> None:
     """com.lager.Script of a paused script, called by a client that is not lagerd."""
     (tmp_path / "script.py").write_text("import lager\nlager.pause(interactive=True)\n")
     process = Process([LAGER, "python", "script.py"], station.env, tmp_path)
@@ -210,7 +213,7 @@ QUEUED = 200  # all in the socket of lagerd, which takes some 270, with the call
 
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ["cheap", "pause", "consoles", "claims"])
-def test_a_flood_is_served_after_other_callers(station: Any, client: Any, kind: Any) -> None:
+def test_a_flood_is_served_after_other_callers(station: Station, client: Client, kind: str) -> None:
     """So many calls were there before another's Continue, and few of them are answered ahead of it."""
     answer = client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": "feed0001"}))
     client.paused()
@@ -235,7 +238,7 @@ def test_a_flood_is_served_after_other_callers(station: Any, client: Any, kind: 
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_caller_with_many_pending_calls_gets_no_long_lists(client: Any, raw: Any) -> None:
+def test_a_caller_with_many_pending_calls_gets_no_long_lists(client: Client, raw: Raw) -> None:
     standing = [f"feed{n:04x}" for n in range(101)]
     answers = [client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": id})) for id in standing]
     for _ in standing:
@@ -251,7 +254,7 @@ def test_a_caller_with_many_pending_calls_gets_no_long_lists(client: Any, raw: A
 
 @pytest.mark.xdist_group("hostile")
 def test_a_caller_with_too_many_pending_calls_is_refused(
-    client: Any, raw: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, raw: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By any of us that answers on the bus: here a client of our own, which is kept busy until all calls are there."""
     monkeypatch.setattr(fair_queue, "_MOST_WAITING", 5)
@@ -268,7 +271,7 @@ def test_a_caller_with_too_many_pending_calls_is_refused(
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_call_that_is_too_long_is_refused(raw: Any, unharmed: Any) -> None:
+def test_a_call_that_is_too_long_is_refused(raw: Raw, unharmed: Callable[[], None]) -> None:
     raw.send(KINDS["long"](raw.serial()))
     refused = next(one for one in raw.received() if one[1] == ERROR)
     assert b"com.lager.Error.InvalidArgument" in refused
@@ -276,7 +279,9 @@ def test_a_call_that_is_too_long_is_refused(raw: Any, unharmed: Any) -> None:
 
 
 @pytest.mark.xdist_group("hostile")
-def test_a_message_of_32_mb_is_refused_without_being_parsed(station: Any, raw: Any, client: Any, unharmed: Any) -> None:
+def test_a_message_of_32_mb_is_refused_without_being_parsed(
+    station: Station, raw: Raw, client: Client, unharmed: Callable[[], None]
+) -> None:
     """By its header: it costs lagerd neither the memory of its text nor the time of parsing it."""
     status = Path(f"/proc/{station.lagerd.pid}/status")
 

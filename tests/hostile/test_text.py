@@ -20,6 +20,7 @@ from lager.wording.text import printable
 from lager_cli.console.client import Attached
 from lagerd import config
 from lagerd.config import ConfigError
+from tests.client import Client
 from tests.processes import LAGER, PATIENCE, Process
 from tests.station import Station
 
@@ -96,7 +97,7 @@ TEXTS = ["", " ", "-1", "nan", "1e999", "\x1b[2J", "x" * 5000, "\udcff"]
 @pytest.mark.parametrize(
     "name", ["LAGER_BREAKPOINT_TIMEOUT", "LAGER_BREAKPOINTS", "LAGER_PROCESS_ID", "LAGER_RUNNABLE"]
 )
-def test_a_variable_of_any_text(name: Any, station: Any, client: Any, tmp_path: Path) -> None:
+def test_a_variable_of_any_text(name: str, station: Station, client: Client, tmp_path: Path) -> None:
     """The script pauses with what is left of it, for the default time, and continues."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -131,7 +132,6 @@ LABELS = ["\x1b]0;x\x07", "a\nFORGED=1", "\u202e\u2066", "\x9b31m", "\udcff", "%
 
 def logged(station: Station, lines: list[str]) -> str:
     """What lagerd has written, once all of these are in it."""
-    assert station.lagerd is not None
     log = station.lagerd.err
     end = time.monotonic() + PATIENCE
     while not all(line in log.text for line in lines):
@@ -139,7 +139,7 @@ def logged(station: Station, lines: list[str]) -> str:
     return log.text
 
 
-def test_a_label_of_any_text_is_never_shown_raw(station: Any, client: Any, tmp_path: Path) -> None:
+def test_a_label_of_any_text_is_never_shown_raw(station: Station, client: Client, tmp_path: Path) -> None:
     """The banner, the table of the command and the log of lagerd, each in one line that is printable."""
     (tmp_path / "script.py").write_text(
         f"import lager, threading\nfor label in {LABELS!r}:\n"

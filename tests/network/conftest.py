@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import needs
 from tests.box import container
+from tests.box.container import Box
+from tests.fixtures import TerminalStarter
 from tests.processes import Terminal
 
 CHECKOUT = Path(__file__).parents[2]
@@ -24,14 +25,14 @@ _HERE = f"{Path(__file__).parent}/"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: Any) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if str(item.path).startswith(_HERE):
             item.add_marker(pytest.mark.xdist_group("network"))
 
 
 @pytest.fixture(scope="session")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box, Box]]:
     needs.nothing_more(container.missing())
     wheel = container.build_wheel(CHECKOUT, tmp_path_factory.mktemp("dist"))
     # A box ends with the thread that booted it: so the threads end last.
@@ -48,30 +49,30 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def desk(machines: Any) -> Any:
+def desk(machines: tuple[Box, Box]) -> Box:
     return machines[0]
 
 
 @pytest.fixture
-def bench(machines: Any) -> Any:
+def bench(machines: tuple[Box, Box]) -> Box:
     return machines[1]
 
 
 @pytest.fixture
-def terminal(machines: Any, tmp_path: Path) -> Iterator[Any]:
+def terminal(machines: tuple[Box, Box], tmp_path: Path) -> Iterator[TerminalStarter]:
     """A command of a user at the desk, on a terminal of its own."""
     with ExitStack() as stack:
 
-        def start(*command: Any, user: Any = "alice") -> Any:
+        def start(*command: object, user: str = "alice") -> Terminal:
             enter, *words = machines[0].command(*command, user=user)
-            one = Terminal([shutil.which(enter), *words], os.environ, tmp_path)
+            one = Terminal([shutil.which(enter) or enter, *words], os.environ, tmp_path)
             stack.callback(one.close)
             return one
 
         yield start
 
 
-def join(desk: Any, bench: Any) -> None:
+def join(desk: Box, bench: Box) -> None:
     """A cable between them; neither sees anything else."""
     into = ["nsenter", "-t", str(desk.leader), "-n"]
     cable = ["ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan0", "netns", str(bench.leader)]
@@ -81,7 +82,7 @@ def join(desk: Any, bench: Any) -> None:
         box.run("ip", "link", "set", "lan0", "up")
 
 
-def let_in(desk: Any, bench: Any, user: Any) -> None:
+def let_in(desk: Box, bench: Box, user: str) -> None:
     """A key of the user at the desk that opens the bench, whose host key is known there."""
     if not (bench.root / "etc/ssh/ssh_host_ed25519_key").exists():
         bench.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/ssh_host_ed25519_key")

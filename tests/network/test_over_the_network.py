@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.box.container import VENV
+from tests.box.container import VENV, Box
+from tests.fixtures import TerminalStarter
 from tests.loopback import HURRIED
 from tests.patterns import search
 
@@ -38,7 +39,7 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def instruments(bench: Any) -> Iterator[Any]:
+def instruments(bench: Box) -> Iterator[Any]:
     """The simulated bench, as the one that is described in the nets file."""
     with bench.start(
         "python", "-P", "-m", "lagerd.bench", "--folder", "/run/simulated", "--ready-fd", "1"
@@ -51,7 +52,7 @@ def instruments(bench: Any) -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("instruments")
-def test_the_story_of_the_readme_from_a_desk(desk: Any, bench: Any, terminal: Any) -> None:
+def test_the_story_of_the_readme_from_a_desk(desk: Box, bench: Box, terminal: TerminalStarter) -> None:
     desk.write("/home/alice/examples/inspect_bench.py", (ROOT / "examples/inspect_bench.py").read_text())
     desk.run("lager", "boxes", "add", "bench3", "bench", user="alice")
     screen = terminal("lager", "python", "examples/inspect_bench.py", "--box", "bench3")
@@ -77,7 +78,7 @@ def test_the_story_of_the_readme_from_a_desk(desk: Any, bench: Any, terminal: An
     assert screen.wait() == 0
 
 
-def test_enter_and_ctrl_c_at_the_desk(desk: Any, terminal: Any) -> None:
+def test_enter_and_ctrl_c_at_the_desk(desk: Box, terminal: TerminalStarter) -> None:
     desk.write("/home/alice/keys.py", KEYS)
     screen = terminal("lager", "python", "keys.py", "--box", "bench")
     screen.expect("resumes in")
@@ -91,7 +92,9 @@ def test_enter_and_ctrl_c_at_the_desk(desk: Any, terminal: Any) -> None:
     assert screen.wait() == 130
 
 
-def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk: Any, bench: Any, terminal: Any) -> None:
+def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(
+    desk: Box, bench: Box, terminal: TerminalStarter
+) -> None:
     desk.write("/home/alice/tidy.py", TIDY)
     bench.run("mkfifo", "-m", "666", "/tmp/interrupted")
     bench.write("/opt/hurried", f"#!{VENV}/bin/python\n{HURRIED}", mode=0o755)
@@ -114,7 +117,7 @@ def test_a_cut_network_interrupts_the_run_and_gives_the_terminal_back(desk: Any,
     bench.run("rm", "/tmp/interrupted")
 
 
-def test_a_detached_run_outlives_the_session_that_started_it(desk: Any, bench: Any) -> None:
+def test_a_detached_run_outlives_the_session_that_started_it(desk: Box, bench: Box) -> None:
     """No user lingers here, so systemd ends a user's manager soon after the last session, as this test does."""
     desk.write("/home/alice/overnight.py", "import lager\nlager.pause('overnight', timeout=0)\nprint('went on')\n")
     run = desk.run("lager", "python", "--detach", "overnight.py", "--box", "bench", user="alice").stdout.split()[0]
@@ -126,7 +129,7 @@ def test_a_detached_run_outlives_the_session_that_started_it(desk: Any, bench: A
     assert followed.stdout.endswith("went on\n")
 
 
-def test_a_terminal_of_another_container(desk: Any, terminal: Any) -> None:
+def test_a_terminal_of_another_container(desk: Box, terminal: TerminalStarter) -> None:
     desk.write("/home/alice/here.py", "print('ran here')\n")
     screen = terminal("lager", "--here", "python", "here.py")
     screen.expect("ran here")
@@ -134,7 +137,7 @@ def test_a_terminal_of_another_container(desk: Any, terminal: Any) -> None:
 
 
 @contextlib.contextmanager
-def cut(desk: Any) -> Iterator[Any]:
+def cut(desk: Box) -> Iterator[Any]:
     desk.run("ip", "link", "set", "lan0", "down")
     try:
         yield
@@ -142,13 +145,13 @@ def cut(desk: Any) -> Iterator[Any]:
         desk.run("ip", "link", "set", "lan0", "up")
 
 
-def said(desk: Any, *words: Any, user: Any = "alice") -> Any:
+def said(desk: Box, *words: Any, user: Any = "alice") -> Any:
     done = desk.run("lager", *words, user=user, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr
 
 
-def test_a_denial_says_what_to_do(desk: Any, bench: Any) -> None:
+def test_a_denial_says_what_to_do(desk: Box, bench: Box) -> None:
     code, error = said(desk, "breakpoints", "--box", "bench", user="mallory")
     assert code == 1
     assert "group lager" in error
@@ -157,7 +160,7 @@ def test_a_denial_says_what_to_do(desk: Any, bench: Any) -> None:
     assert "sudo adduser" in line["to_do"]
 
 
-def test_a_stopped_and_masked_lagerd_is_reported(desk: Any, bench: Any) -> None:
+def test_a_stopped_and_masked_lagerd_is_reported(desk: Box, bench: Box) -> None:
     bench.run("systemctl", "mask", "--runtime", "--now", "lagerd")
     try:
         code, error = said(desk, "breakpoints", "--box", "bench")
@@ -168,6 +171,6 @@ def test_a_stopped_and_masked_lagerd_is_reported(desk: Any, bench: Any) -> None:
     assert "See why: systemctl status lagerd" in error
 
 
-def test_a_host_without_sshd_and_a_host_that_does_not_exist(desk: Any) -> None:
+def test_a_host_without_sshd_and_a_host_that_does_not_exist(desk: Box) -> None:
     code, error = said(desk, "breakpoints", "--box", "closed")
     assert (code, "refuses ssh" in error) == (255, True)

@@ -123,13 +123,13 @@ class World:
     def lagerd_signal(self, number: signal.Signals) -> None:
         self.ledger.note(f"{number.name} to lagerd")
         self.stopped = {signal.SIGSTOP: True, signal.SIGCONT: False}.get(number, self.stopped)
-        if self.station.lagerd is not None:
+        if self.station.has_lagerd:
             self.station.lagerd.kill(number)
 
     async def restart_lagerd(self, number: signal.Signals) -> None:
         self.ledger.faults.add("killed" if number == signal.SIGKILL else "restarted")
         self.lagerd_signal(number)
-        if self.station.lagerd is not None:
+        if self.station.has_lagerd:
             await asyncio.to_thread(self.station.lagerd.wait)
         self.station.kill_lagerd()
         await asyncio.to_thread(self.station.start_lagerd)
@@ -139,7 +139,6 @@ class World:
         self.ledger.faults.add("bus")
         self.ledger.note("the bus dies")
         self.station.kill_broker()
-        assert self.station.lagerd is not None
         code = await asyncio.to_thread(self.station.lagerd.wait)
         if code != 1:
             raise Broken(f"lagerd ended with {code} when its bus died.")
@@ -155,7 +154,6 @@ class World:
         self.ledger.note(f"disk full: {full}")
         if full:
             self.ledger.faults.add("disk")
-        assert self.station.lagerd is not None
         hard = resource.prlimit(self.station.lagerd.pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(self.station.lagerd.pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
 
@@ -271,13 +269,11 @@ class World:
 
     async def held_by_lagerd(self) -> tuple[int, int]:
         """Its descriptors, but for one for the process of each script, for this one and for its own; its threads."""
-        assert self.station.lagerd is not None
         pid = self.station.lagerd.pid
         held, processes = descriptors(pid)
         return held + max(processes - len(self.scripts) - 2, 0), len(list(Path(f"/proc/{pid}/task").iterdir()))
 
     def children_of_lagerd(self) -> str:
-        assert self.station.lagerd is not None
         pid = self.station.lagerd.pid
         return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
 

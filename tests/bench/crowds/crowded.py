@@ -37,7 +37,6 @@ def _ours(scale: Scale, processes: int, threads: int, polled: dict[str, Figures]
         return Row(name, ours, floor, polled.get(name), aim if many >= 1000 else "", many)
 
     with own_station() as station, client(station) as one:
-        assert station.lagerd is not None
         lagerd = station.lagerd.pid
         _resumes(one, station, 10)
         one.list()

@@ -12,6 +12,7 @@ import pytest
 
 from tests import needs
 from tests.box import container, packages
+from tests.box.container import Box
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ANSIBLE = Path(__file__).parents[3] / "contrib" / "ansible"
@@ -26,7 +27,7 @@ VARIABLES = {
 }
 
 
-def play(box: Any, **variables: Any) -> Any:
+def play(box: Box, **variables: Any) -> Any:
     """Run the role in the box, which is the controller, too. Return its exit code, its counts, and what it said."""
     (package,) = (box.root / "opt/dist").iterdir()
     given = {**VARIABLES, "lager_box_package": f"/opt/dist/{package.name}", **variables}
@@ -41,14 +42,14 @@ def play(box: Any, **variables: Any) -> Any:
 
 
 @pytest.fixture
-def bare(wheel: Any) -> Iterator[Any]:
+def bare(wheel: Path) -> Iterator[Any]:
     needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
     with container.booted(wheel) as box:
         bring_the_role(box)
         yield box
 
 
-def bring_the_role(box: Any) -> None:
+def bring_the_role(box: Box) -> None:
     shutil.copytree(ANSIBLE, box.root / "root/ansible")
     box.write("/root/ansible/play.yml", "- hosts: all\n  roles: [lager_box]\n")
 
@@ -70,7 +71,7 @@ def test_the_role_sets_a_box_up_once(bare: Any) -> None:
     assert (code, counts["changed"]) == (0, 2), said
 
 
-def test_the_role_installs_the_debian_package_and_a_second_run_changes_nothing(package: Any) -> None:
+def test_the_role_installs_the_debian_package_and_a_second_run_changes_nothing(package: Path) -> None:
     needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
     with packages.bare() as box:
         bring_the_role(box)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import Paused, call, paused
 from tests.documents import ID, Step, play
 
@@ -19,7 +20,7 @@ LAST = "lagerd uninstall"
 class Desk:
     """Root, in a box, beside a script of alice that is paused whenever the page speaks of one."""
 
-    def __init__(self, box: Any) -> None:
+    def __init__(self, box: Box) -> None:
         self._box = box
         self._script: Paused | None = None
 
@@ -41,7 +42,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(box: Any) -> Iterator[Any]:
+def desk(box: Box) -> Iterator[Any]:
     with (script := paused(box, "alice")).process:  # so that there is something to tell
         call(box, "alice", "Continue", "s", script.id)
         script.goes_on()
@@ -56,5 +57,5 @@ def desk(box: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", ["administration.md", "dbus.md", "fleet.md"])
-def test_a_page(desk: Any, page: Any) -> None:
+def test_a_page(desk: Any, page: str) -> None:
     assert play(page, desk.run)

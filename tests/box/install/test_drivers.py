@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.documents import PAGES
 
 PROJECT = """
@@ -71,7 +72,7 @@ def built(folder: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_script_command_pause_safe_state_and_simulation_use_it(own_box: Any, tmp_path: Path) -> None:
+def test_script_command_pause_safe_state_and_simulation_use_it(own_box: Box, tmp_path: Path) -> None:
     box, wheel = own_box, built(tmp_path)
     box.run("mkdir", "-p", "-m", "700", "/opt/acme")
     (box.root / "opt" / "acme" / wheel.name).write_bytes(wheel.read_bytes())

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from tests.box import container
+from tests.box.container import Box
 from tests.box.trees import tree
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def installed(clean_box: Any) -> Any:
+def installed(clean_box: Box) -> Any:
     """What was there before, and what install said."""
     before = tree(clean_box)
     said = container.install(clean_box)
@@ -20,14 +21,14 @@ def installed(clean_box: Any) -> Any:
 
 
 @pytest.fixture
-def installed_now(clean_box: Any, installed: Any) -> None:
+def installed_now(clean_box: Box, installed: Any) -> None:
     """Whatever another test has removed is there again."""
     if not (clean_box.root / "usr/lib/systemd/system/lagerd.service").exists():
         clean_box.run("lagerd", "install")
 
 
 @pytest.mark.usefixtures("installed_now")
-def test_a_dry_run_changes_nothing(clean_box: Any) -> None:
+def test_a_dry_run_changes_nothing(clean_box: Box) -> None:
     before = tree(clean_box)
     said = clean_box.run("lagerd", "uninstall", "--dry-run").stdout
     assert "would remove" in said
@@ -36,7 +37,7 @@ def test_a_dry_run_changes_nothing(clean_box: Any) -> None:
     assert tree(clean_box) == before
 
 
-def test_what_install_says(clean_box: Any, installed: Any) -> None:
+def test_what_install_says(clean_box: Box, installed: Any) -> None:
     _, said = installed
     assert "created       /usr/lib/systemd/system/lagerd.service" in said
     assert "ran           systemctl daemon-reload" in said
@@ -45,14 +46,14 @@ def test_what_install_says(clean_box: Any, installed: Any) -> None:
 
 
 @pytest.mark.usefixtures("installed_now")
-def test_a_second_install_changes_nothing(clean_box: Any) -> None:
+def test_a_second_install_changes_nothing(clean_box: Box) -> None:
     before = tree(clean_box)
     assert not re.search("created|updated|failed", clean_box.run("lagerd", "install").stdout)
     assert tree(clean_box) == before
 
 
 @pytest.mark.usefixtures("installed_now")
-def test_the_unit_is_correct_and_tight(clean_box: Any) -> None:
+def test_the_unit_is_correct_and_tight(clean_box: Box) -> None:
     for unit in ("lagerd.service", "lager-notify.service", "lager-start.socket"):
         verified = clean_box.run("systemd-analyze", "verify", unit)
         assert verified.stdout + verified.stderr == ""
@@ -61,14 +62,14 @@ def test_the_unit_is_correct_and_tight(clean_box: Any) -> None:
 
 
 @pytest.mark.usefixtures("installed_now")
-def test_systemd_gives_up_neither_lagerd_nor_its_sockets(clean_box: Any) -> None:
+def test_systemd_gives_up_neither_lagerd_nor_its_sockets(clean_box: Box) -> None:
     for unit in ("lagerd.service", "lager-safe.socket", "lager-start.socket"):
         limit = clean_box.run("systemctl", "show", "--property=StartLimitIntervalUSec", "--value", unit).stdout
         assert limit == "0\n", unit
 
 
 @pytest.mark.usefixtures("installed_now")
-def test_the_system_knows_what_was_installed(clean_box: Any) -> None:
+def test_the_system_knows_what_was_installed(clean_box: Box) -> None:
     assert clean_box.run("systemctl", "is-enabled", "lagerd").stdout == "enabled\n"
     assert clean_box.run("getent", "passwd", "lager").stdout.count(":") == 6
     assert clean_box.run("systemctl", "is-enabled", "lager-start.socket").stdout == "enabled\n"
@@ -78,18 +79,18 @@ def test_the_system_knows_what_was_installed(clean_box: Any) -> None:
     assert "433497d70d7241eda48a4e98730f6302" in clean_box.run("journalctl", "--list-catalog").stdout
 
 
-def test_the_bus_accepts_the_whole_policy(clean_box: Any, installed: Any) -> None:
+def test_the_bus_accepts_the_whole_policy(clean_box: Box, installed: Any) -> None:
     said = clean_box.run("journalctl", "--unit=dbus.service", "--output=cat").stdout
     assert not [line for line in said.splitlines() if "lager" in line and re.search("nknown|rror|nvalid", line)]
 
 
-def test_only_root_may(clean_box: Any, installed: Any) -> None:
+def test_only_root_may(clean_box: Box, installed: Any) -> None:
     done = clean_box.run("lagerd", "install", user="mallory", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "lagerd: Only root may install lagerd on this machine. Type: sudo lagerd install\n"
 
 
-def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Any, installed: Any) -> None:
+def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Box, installed: Any) -> None:
     clean_box.run("chmod", "700", container.VENV)
     try:
         done = clean_box.run("lagerd", "install", check=False)
@@ -99,7 +100,7 @@ def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Any, install
     assert "the user lager cannot read /opt/lager (drwx------)" in done.stderr
 
 
-def test_uninstall_leaves_only_edited_files(clean_box: Any, installed: Any) -> None:
+def test_uninstall_leaves_only_edited_files(clean_box: Box, installed: Any) -> None:
     before, _ = installed
     clean_box.run("gpasswd", "-M", "alice,bob", "lager")
     clean_box.run("systemctl", "start", "lagerd")
@@ -117,7 +118,7 @@ def test_uninstall_leaves_only_edited_files(clean_box: Any, installed: Any) -> N
 
 
 @pytest.mark.usefixtures("installed_now")
-def test_edited_configuration_survives_an_uninstall_and_an_install(clean_box: Any) -> None:
+def test_edited_configuration_survives_an_uninstall_and_an_install(clean_box: Box) -> None:
     clean_box.run("lagerd", "install")
     clean_box.write("/etc/lager/lagerd.toml", "default_timeout = 7\n")
     assert "kept          /etc/lager/lagerd.toml (it was edited)" in clean_box.run("lagerd", "uninstall").stdout

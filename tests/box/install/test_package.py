@@ -13,6 +13,7 @@ import pytest
 
 from tests import needs
 from tests.box import container
+from tests.box.container import Box
 from tests.box.packages import BUILD_SECONDS, CHECKOUT, apt, bare, build, install, put
 from tests.box.people import held, listed, paused, stands, start
 from tests.box.trees import tree
@@ -33,7 +34,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @contextlib.contextmanager
-def three_pauses(box: Any) -> Iterator[Any]:
+def three_pauses(box: Box) -> Iterator[Any]:
     """Three scripts that are paused, one of which holds an instrument; afterwards each is resumed."""
     box.run("gpasswd", "-M", "alice,bob", "lager")
     one, other = paused(box, "alice", 3000), paused(box, "bob", 3000, interactive=True)
@@ -47,7 +48,7 @@ def three_pauses(box: Any) -> Iterator[Any]:
                 assert f"resumed by {user}" in each.goes_on()
 
 
-def test_a_bare_box_is_installed_without_a_network_and_left_without_a_trace(package: Any) -> None:
+def test_a_bare_box_is_installed_without_a_network_and_left_without_a_trace(package: Path) -> None:
     with bare() as box:
         nothing = tree(box)
         said = install(box, package)
@@ -71,7 +72,7 @@ def test_a_bare_box_is_installed_without_a_network_and_left_without_a_trace(pack
         assert {path for path in left if not path.startswith(OF_APT)} == set()
 
 
-def test_edited_configuration_survives_a_removal_and_not_a_purge(package: Any) -> None:
+def test_edited_configuration_survives_a_removal_and_not_a_purge(package: Path) -> None:
     with bare() as box:
         install(box, package)
         box.write("/etc/lager/lagerd.toml", "default_timeout = 7\n")
@@ -84,7 +85,7 @@ def test_edited_configuration_survives_a_removal_and_not_a_purge(package: Any) -
         assert not (box.root / "etc/lager").exists()
 
 
-def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Any, newer: Any) -> None:
+def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Path, newer: Any) -> None:
     with bare() as box:
         install(box, package)
         with three_pauses(box) as ids:
@@ -95,7 +96,7 @@ def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Any, newer: A
                 assert listed(box).keys() == ids
 
 
-def test_three_pauses_survive_the_upgrade_from_an_installation_by_hand(wheel: Any, package: Any) -> None:
+def test_three_pauses_survive_the_upgrade_from_an_installation_by_hand(wheel: Path, package: Path) -> None:
     with container.booted(wheel) as box:
         container.install(box)
         box.run("systemctl", "start", "lagerd")
@@ -108,7 +109,7 @@ def test_three_pauses_survive_the_upgrade_from_an_installation_by_hand(wheel: An
             assert listed(box).keys() == ids
 
 
-def test_a_foreign_environment_is_not_touched(package: Any) -> None:
+def test_a_foreign_environment_is_not_touched(package: Path) -> None:
     with bare() as box:
         box.write("/opt/lager/bin/python", "#!/bin/sh\nexit 1\n", mode=0o755)
         box.run("dpkg", "--unpack", put(box, package))
@@ -121,13 +122,13 @@ def test_a_foreign_environment_is_not_touched(package: Any) -> None:
         assert (box.root / "opt/lager.old/bin/python").read_text() == "#!/bin/sh\nexit 1\n"
 
 
-def test_one_commit_gives_the_same_bytes_twice(package: Any, tmp_path: Path) -> None:
+def test_one_commit_gives_the_same_bytes_twice(package: Path, tmp_path: Path) -> None:
     again = build(CHECKOUT, tmp_path)
     assert again.name == package.name
     assert digest(again) == digest(package)
 
 
-def test_lintian_finds_nothing(package: Any) -> None:
+def test_lintian_finds_nothing(package: Path) -> None:
     needs.nothing_more("" if shutil.which("lintian") else "apt-get install lintian")
     done = subprocess.run(
         ["lintian", "--allow-root", "--fail-on", "error,warning", package],

@@ -1,17 +1,17 @@
 """An upgrade and a downgrade while scripts are paused: the lagerd of the other version takes over every pause."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.box import container
+from tests.box.container import Box
 from tests.box.people import call, held, listed, paused, stands, start
 
 PREVIOUS = Path(__file__).with_name("lager_box-0.21.0-py3-none-any.whl")
 
 
-def change_to(box: Any, wheel: Any) -> None:
+def change_to(box: Box, wheel: Path) -> None:
     """What an administrator types: install the wheel, install the units, restart."""
     target = box.root / "opt" / "other" / wheel.name
     target.parent.mkdir(exist_ok=True)
@@ -26,7 +26,7 @@ def change_to(box: Any, wheel: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
-def test_what_is_paused_stays_paused_and_is_resumed_by_the_other_version(wheel: Any, direction: Any) -> None:
+def test_what_is_paused_stays_paused_and_is_resumed_by_the_other_version(wheel: Path, direction: str) -> None:
     first, second = (PREVIOUS, wheel) if direction == "upgrade" else (wheel, PREVIOUS)
     with container.booted(first) as box:
         container.install(box)

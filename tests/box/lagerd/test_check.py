@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import NAME, PATH
 
 JOURNAL = [f"systemd-journald{unit}" for unit in (".socket", "-dev-log.socket", "-audit.socket", ".service")]
@@ -13,14 +14,14 @@ NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INS
 
 
 @pytest.fixture
-def healthy(box: Any) -> Iterator[Any]:
+def healthy(box: Box) -> Iterator[Any]:
     box.write("/etc/lager/nets.toml", NETS)
     box.run("mkdir", "-p", "/var/log/journal")
     yield box
     box.run("rm", "-f", "/etc/lager/nets.toml")
 
 
-def check(box: Any, user: Any = "root") -> Any:
+def check(box: Box, user: Any = "root") -> Any:
     done = box.run("lagerd", "check", user=user, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
@@ -81,7 +82,7 @@ def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_re
         healthy.run("systemctl", "restart", "lagerd")
 
 
-def version(box: Any) -> Any:
+def version(box: Box) -> Any:
     return json.loads(box.run("busctl", "--json=short", "get-property", NAME, PATH, NAME, "Version").stdout)["data"]
 
 

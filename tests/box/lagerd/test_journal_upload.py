@@ -12,6 +12,7 @@ import pytest
 
 from tests import needs
 from tests.box import conftest
+from tests.box.container import Box
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PROGRAM = Path("/usr/lib/systemd/systemd-journal-upload")
@@ -26,7 +27,7 @@ UNITS = {"box": "systemd-journal-upload.service", "collector": "systemd-journal-
 
 
 @pytest.fixture
-def pair(wheel: Any) -> Iterator[Any]:
+def pair(wheel: Path) -> Iterator[Any]:
     """A box and a collector, which a cable joins."""
     needs.nothing_more("" if PROGRAM.exists() else "apt-get install systemd-journal-remote")
     with conftest.in_use(wheel) as box, conftest.in_use(wheel) as collector:
@@ -40,12 +41,12 @@ def pair(wheel: Any) -> Iterator[Any]:
         yield box, collector
 
 
-def claimed(box: Any, *names: Any) -> None:
+def claimed(box: Box, *names: Any) -> None:
     for name in names:
         box.run(*CLAIM, name, "1", "net", "s", "supply7", user="alice")
 
 
-def history(box: Any, *words: Any) -> Any:
+def history(box: Box, *words: Any) -> Any:
     return [
         (one["time"], one["event"], one["instrument"])
         for one in json.loads(box.run("lager", "history", "--json", *words).stdout)
@@ -111,7 +112,7 @@ def test_after_the_removal_nothing_is_sent_any_more(pair: Any) -> None:
 TLS_URL = "https://collector.example.com:19532"
 
 
-def certified(box: Any, collector: Any) -> None:
+def certified(box: Box, collector: Any) -> None:
     """Set both up as docs/fleet.md says for https."""
     section = PAGE.read_text().partition("## Certificates")[2]
     made, there, here = re.findall(r"```console\n(.*?)```", section, re.S)
@@ -129,7 +130,7 @@ def certified(box: Any, collector: Any) -> None:
     collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
 
 
-def typed(box: Any, block: Any) -> None:
+def typed(box: Box, block: Any) -> None:
     for line in block.splitlines():
         box.run("sh", "-c", line.removeprefix("$ ").removeprefix("sudo "))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import needs
+from tests.box.container import Box
 from tests.box.people import call, paused
 
 FILE = "/run/lager-metrics/lager.prom"
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def measured(box: Any) -> Iterator[Any]:
+def measured(box: Box) -> Iterator[Any]:
     """A box whose lagerd writes metrics, as a drop-in says; and prometheus_client."""
     import prometheus_client
 
@@ -32,7 +33,7 @@ def measured(box: Any) -> Iterator[Any]:
     shutil.rmtree(place)
 
 
-def pauses_written(box: Any, count: Any) -> None:
+def pauses_written(box: Box, count: Any) -> None:
     """Wait until the file says how many pauses there are; each version of it is a new file with that name."""
     program = (
         f"import sys, time\nwhile 'lager_pauses {count}.0\\n' not in open({FILE!r}).read():\n    time.sleep(0.05)\n"

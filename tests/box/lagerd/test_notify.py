@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.box.container import COMMAND_SECONDS
+from tests.box.container import COMMAND_SECONDS, Box
 from tests.box.people import INSTRUMENTS, INSTRUMENTS_PATH, NAME, PATH, call, paused
 from tests.documents import Step, play
 
@@ -31,9 +31,10 @@ server.serve_forever()
 
 
 @pytest.fixture
-def receiver(box: Any) -> Iterator[Any]:
+def receiver(box: Box) -> Iterator[Any]:
     """A web server in the box, and the URL that leads to it."""
     box.write("/opt/receiver.py", _RECEIVER)
+    server: Any
     with box.start("python", "/opt/receiver.py", user="bob") as server:
         port = server.until(r"port (\d+)")[1]
         server.url = f"json://anna:{SECRET}@127.0.0.1:{port}/{SECRET}"
@@ -44,7 +45,7 @@ def receiver(box: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def hurried(box: Any) -> Iterator[Any]:
+def hurried(box: Box) -> Iterator[Any]:
     """systemd starts a notifier that was killed at once, not after five seconds."""
     drop_in = box.write("/run/systemd/system/lager-notify.service.d/hurry.conf", "[Service]\nRestartSec=100ms\n")
     box.run("systemctl", "daemon-reload")
@@ -53,23 +54,23 @@ def hurried(box: Any) -> Iterator[Any]:
     box.run("systemctl", "daemon-reload")
 
 
-def state(box: Any, *properties: str) -> list[str]:
+def state(box: Box, *properties: str) -> list[str]:
     shown = [box.run("systemctl", "show", "lager-notify", "--value", f"--property={one}") for one in properties]
     return [one.stdout.strip() for one in shown]
 
 
-def records(box: Any, event: str) -> list[dict[str, Any]]:
+def records(box: Box, event: str) -> list[dict[str, Any]]:
     box.run("journalctl", "--sync")
     return [one for one in json.loads(box.run("lager", "history", "--json").stdout) if one["event"] == event]
 
 
-def test_without_a_configuration_it_is_enabled_and_stays_off(box: Any) -> None:
+def test_without_a_configuration_it_is_enabled_and_stays_off(box: Box) -> None:
     assert box.run("systemctl", "is-enabled", "lager-notify").stdout == "enabled\n"
     box.run("systemctl", "start", "lager-notify")
     assert state(box, "ActiveState", "ConditionResult") == ["inactive", "no"]
 
 
-def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box: Any, receiver: Any) -> None:
+def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box: Box, receiver: Any) -> None:
     box.write(CONFIG, f'urls = ["{receiver.url}"]\n', mode=0o600)
     box.run("systemctl", "stop", "lagerd")
     try:
@@ -84,14 +85,14 @@ def test_it_starts_while_lagerd_is_stopped_and_leaves_it_stopped(box: Any, recei
         script.goes_on()
 
 
-def until_recorded(box: Any, script: Any) -> None:
+def until_recorded(box: Box, script: Any) -> None:
     ends = time.monotonic() + COMMAND_SECONDS
     while script.id not in {one["breakpoint"] for one in records(box, "notified")}:
         assert time.monotonic() < ends
 
 
 @pytest.mark.usefixtures("hurried")
-def test_the_page_switches_it_on_and_people_are_told(box: Any, receiver: Any) -> None:
+def test_the_page_switches_it_on_and_people_are_told(box: Box, receiver: Any) -> None:
     def run(step: Step) -> tuple[int, str, str]:
         command = step.command.removeprefix("sudo ")
         if "pip install" in command:  # it is there already
@@ -126,7 +127,7 @@ def test_the_page_switches_it_on_and_people_are_told(box: Any, receiver: Any) ->
     until_recorded(box, second)
 
 
-def test_it_may_only_listen(box: Any) -> None:
+def test_it_may_only_listen(box: Box) -> None:
     become = ["setpriv", "--reuid=lager-notify", "--regid=lager-notify", "--clear-groups", "busctl", "call"]
     box.run(*become, NAME, PATH, NAME, "List")
     box.run(*become, INSTRUMENTS, INSTRUMENTS_PATH, INSTRUMENTS, "List")
@@ -135,7 +136,7 @@ def test_it_may_only_listen(box: Any) -> None:
         assert "ccess denied" in refused.stderr
 
 
-def test_a_mistake_is_a_sentence_without_the_secret(box: Any, receiver: Any) -> None:
+def test_a_mistake_is_a_sentence_without_the_secret(box: Box, receiver: Any) -> None:
     box.write(CONFIG, f'urls = ["{receiver.url}"]\nevent = ["{SECRET}"]\n', mode=0o600)
     assert box.run("systemctl", "start", "lager-notify", check=False).returncode != 0
     box.run("journalctl", "--sync")
@@ -145,7 +146,7 @@ def test_a_mistake_is_a_sentence_without_the_secret(box: Any, receiver: Any) -> 
     assert SECRET not in box.run("journalctl", "--output=export").stdout
 
 
-def test_a_dead_url_is_in_the_history(box: Any, receiver: Any) -> None:
+def test_a_dead_url_is_in_the_history(box: Box, receiver: Any) -> None:
     box.write(CONFIG, f'urls = ["json://anna:{SECRET}@127.0.0.1:1/"]\n[limits]\ntries = 1\n', mode=0o600)
     box.run("systemctl", "restart", "lager-notify")
     with (script := paused(box, "alice")).process:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.box.container import COMMAND_SECONDS
+from tests.box.container import COMMAND_SECONDS, Box
 from tests.box.people import NAME, PATH, Journal, call, configured, held, listed, paused, stands, start, write_scripts
 
 TOGETHER = 10
@@ -16,7 +16,7 @@ INSTRUMENTS = [f"psu{number}" for number in range(5)]
 
 
 @pytest.fixture(scope="module")
-def crowd(box: Any) -> Iterator[Any]:
+def crowd(box: Box) -> Iterator[Any]:
     """Ten scripts of two users, all paused, and five of them with an instrument."""
     wanted = [*INSTRUMENTS, *[""] * (TOGETHER - len(INSTRUMENTS))]
     call(box, "root", "ContinueAll")  # a script that another test has killed may still be paused
@@ -29,7 +29,7 @@ def crowd(box: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def same(box: Any, crowd: Any) -> Iterator[Any]:
+def same(box: Box, crowd: Any) -> Iterator[Any]:
     """All that was paused or held before the test is so after it, with the same timeouts."""
     # The time is taken right behind the list, as it is behind the second one.
     before, at, leases = listed(box), time.monotonic(), held(box)
@@ -45,7 +45,7 @@ def same(box: Any, crowd: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def started_anew(box: Any) -> Iterator[Any]:
+def started_anew(box: Box) -> Iterator[Any]:
     """Inside, something ends lagerd; at the end systemd has restarted it, without a call."""
     first = main_pid(box)
     yield
@@ -55,29 +55,29 @@ def started_anew(box: Any) -> Iterator[Any]:
         time.sleep(0.05)
 
 
-def states(box: Any) -> Any:
+def states(box: Box) -> Any:
     shown = box.run("systemctl", "show", "--property=MainPID,ActiveState,SubState,Result", "lagerd").stdout
     return dict(line.split("=", 1) for line in shown.splitlines())
 
 
-def main_pid(box: Any) -> Any:
+def main_pid(box: Box) -> Any:
     return int(states(box)["MainPID"])
 
 
 @pytest.mark.usefixtures("same")
-def test_a_restart(box: Any) -> None:
+def test_a_restart(box: Box) -> None:
     box.run("systemctl", "restart", "lagerd")
 
 
 @pytest.mark.variant
 @pytest.mark.usefixtures("same")
-def test_kill_9(box: Any) -> None:
+def test_kill_9(box: Box) -> None:
     with started_anew(box):
         box.run("kill", "-KILL", main_pid(box))
 
 
 @pytest.mark.usefixtures("same")
-def test_systemd_never_gives_up_a_crash_loop(box: Any) -> None:
+def test_systemd_never_gives_up_a_crash_loop(box: Box) -> None:
     """Nor the sockets, of which one starts with each lagerd: without it nothing is made safe after a crash."""
     for _ in range(6):  # systemd's own limit is five in ten seconds
         with started_anew(box):
@@ -87,7 +87,7 @@ def test_systemd_never_gives_up_a_crash_loop(box: Any) -> None:
 
 
 @pytest.fixture
-def impatient(box: Any) -> Iterator[Any]:
+def impatient(box: Box) -> Iterator[Any]:
     """The watchdog bites after a second."""
     drop_in = box.write("/run/systemd/system/lagerd.service.d/watchdog.conf", "[Service]\nWatchdogSec=1\n")
     box.run("systemctl", "daemon-reload")
@@ -99,7 +99,7 @@ def impatient(box: Any) -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("impatient", "same")
-def test_the_watchdog_catches_a_blocked_loop(box: Any) -> None:
+def test_the_watchdog_catches_a_blocked_loop(box: Box) -> None:
     journal = Journal(box, UNIT)
     with started_anew(box):
         box.run("kill", "-STOP", main_pid(box))
@@ -107,14 +107,14 @@ def test_the_watchdog_catches_a_blocked_loop(box: Any) -> None:
 
 
 @pytest.mark.usefixtures("same")
-def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box: Any, crowd: Any) -> None:
+def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box: Box, crowd: Any) -> None:
     box.run("systemctl", "stop", "lagerd")
     assert [script.process.popen.poll() for script in crowd] == [None] * TOGETHER
     assert box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_command_starts_a_lagerd_that_was_stopped_and_resumes(box: Any) -> None:
+def test_a_command_starts_a_lagerd_that_was_stopped_and_resumes(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         box.run("systemctl", "stop", "lagerd")
         box.run("lager", "continue", script.id, user="bob")
@@ -122,26 +122,26 @@ def test_a_command_starts_a_lagerd_that_was_stopped_and_resumes(box: Any) -> Non
     assert box.run("systemctl", "is-active", "lagerd").stdout == "active\n"
 
 
-def test_without_lagerd_a_script_resumes_at_its_own_timeout(box: Any) -> None:
+def test_without_lagerd_a_script_resumes_at_its_own_timeout(box: Box) -> None:
     with (script := paused(box, "alice", timeout=3)).process:
         box.run("systemctl", "stop", "lagerd")
         assert "lagerd did not answer" in script.goes_on()
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_restart_adds_no_second_record_of_a_pause(box: Any, crowd: Any) -> None:
+def test_a_restart_adds_no_second_record_of_a_pause(box: Box, crowd: Any) -> None:
     box.run("journalctl", "--sync")
     said = box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={crowd[0].id}").stdout
     assert said.count("Paused at") == 1
 
 
-def test_the_status_line_counts(box: Any, crowd: Any) -> None:
+def test_the_status_line_counts(box: Box, crowd: Any) -> None:
     listed(box)
     said = box.run("systemctl", "show", "--property=StatusText", "--value", "lagerd").stdout
     assert said == f"{TOGETHER} paused, {len(INSTRUMENTS)} instruments held\n"
 
 
-def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box: Any) -> None:
+def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box: Box) -> None:
     first = main_pid(box)
     done = box.run("lagerd", check=False)
     assert done.returncode == 1
@@ -150,11 +150,11 @@ def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box: Any) -> None:
     assert main_pid(box) == first
 
 
-def default_timeout(box: Any) -> Any:
+def default_timeout(box: Box) -> Any:
     return box.run("busctl", "get-property", NAME, PATH, NAME, "DefaultTimeout").stdout
 
 
-def test_an_invalid_configuration_prevents_the_start_and_the_status_says_why(box: Any) -> None:
+def test_an_invalid_configuration_prevents_the_start_and_the_status_says_why(box: Box) -> None:
     box.run("systemctl", "stop", "lagerd")
     with configured(box, "default_timeout = 'soon'\nlimit = 3\n", reload=False):
         assert box.run("systemctl", "start", "lagerd", check=False).returncode != 0
@@ -165,7 +165,7 @@ def test_an_invalid_configuration_prevents_the_start_and_the_status_says_why(box
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_reload_reads_the_configuration_and_ignores_an_invalid_one(box: Any) -> None:
+def test_a_reload_reads_the_configuration_and_ignores_an_invalid_one(box: Box) -> None:
     journal = Journal(box, UNIT)
     with configured(box, "default_timeout = 12\n"):
         journal.until("Reloaded the configuration")
@@ -177,7 +177,7 @@ def test_a_reload_reads_the_configuration_and_ignores_an_invalid_one(box: Any) -
 
 
 @pytest.mark.slow
-def test_without_journald_scripts_still_pause_and_resume(own_box: Any) -> None:
+def test_without_journald_scripts_still_pause_and_resume(own_box: Box) -> None:
     """In a box of its own: systemd itself may wait for its journal then, and with it all that follows."""
     box = own_box
     sockets = ("systemd-journald.socket", "systemd-journald-dev-log.socket")
@@ -196,7 +196,7 @@ def test_without_journald_scripts_still_pause_and_resume(own_box: Any) -> None:
     assert "resumed automatically" in box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={script.id}").stdout
 
 
-def test_on_a_full_disk_scripts_still_pause_and_resume(box: Any) -> None:
+def test_on_a_full_disk_scripts_still_pause_and_resume(box: Box) -> None:
     write_scripts(box)
     box.run("sh", "-c", "head -c 1G /dev/zero > /filler", check=False)
     used = box.run("df", "--output=used", "/run").stdout.split()[1]
@@ -212,7 +212,7 @@ def test_on_a_full_disk_scripts_still_pause_and_resume(box: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_box_whose_jobs_take_long_still_answers(box: Any) -> None:
+def test_a_box_whose_jobs_take_long_still_answers(box: Box) -> None:
     """systemd reports such a job three times a second from its fifth second on, to whoever started the box."""
     box.run("systemd-run", "--property=Type=oneshot", "sleep", "15")
     assert box.run("systemctl", "show", "--property=NFailedUnits", timeout=20).stdout

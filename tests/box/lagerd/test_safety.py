@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.box import people
+from tests.box.container import Box
 
 NETS = "/etc/lager/nets.toml"
 _HOLD = """
@@ -23,7 +24,7 @@ SAFE = '[nets.supply2]\nsafe = "off"\n'
 
 
 @pytest.fixture
-def nets(box: Any) -> Iterator[Any]:
+def nets(box: Box) -> Iterator[Any]:
     """A simulated bench in the box, whose supply2 has a safe state; the text of its nets file."""
     box.run("mkdir", "-p", "-m", "700", "/opt/bench")
     with box.start("python", "-m", "lagerd.bench", "--folder", "/opt/bench", "--ready-fd", "1") as bench:
@@ -36,7 +37,7 @@ def nets(box: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def holder(box: Any, nets: Any) -> Iterator[Any]:
+def holder(box: Box, nets: Any) -> Iterator[Any]:
     started = box.start("sh", "-c", "echo pid $$; exec python /opt/hold.py", user="alice")
     with started:
         pid = started.until(r"^pid (\d+)$")[1]
@@ -44,19 +45,19 @@ def holder(box: Any, nets: Any) -> Iterator[Any]:
         yield pid
 
 
-def is_on(box: Any) -> bool:
+def is_on(box: Box) -> bool:
     """Whether the supply's own panel says so; asked by another user."""
     return bool(
         json.loads(box.run("lager", "supply", "supply2", "--json", "--wait", "30", user="bob").stdout)["enabled"]
     )
 
 
-def events(box: Any) -> list[dict[str, Any]]:
+def events(box: Box) -> list[dict[str, Any]]:
     box.run("journalctl", "--sync")
     return [record for record in json.loads(box.run("lager", "history", "--json").stdout) if "event" in record]
 
 
-def test_a_unit_switches_off_what_a_killed_script_left_on(box: Any, holder: Any) -> None:
+def test_a_unit_switches_off_what_a_killed_script_left_on(box: Box, holder: Any) -> None:
     assert re.search(r"safe +- *supply2|supply2", box.run("lager", "instruments").stdout)
     box.run("kill", "-KILL", holder)
     assert not is_on(box)
@@ -68,7 +69,7 @@ def test_a_unit_switches_off_what_a_killed_script_left_on(box: Any, holder: Any)
 
 
 @pytest.mark.variant
-def test_a_reboot_finds_a_claim_that_was_never_released(box: Any, holder: Any) -> None:
+def test_a_reboot_finds_a_claim_that_was_never_released(box: Box, holder: Any) -> None:
     box.run("systemctl", "kill", "--signal=KILL", "lagerd")
     box.run("systemctl", "stop", "lagerd")
     box.run("kill", "-KILL", holder)
@@ -77,7 +78,7 @@ def test_a_reboot_finds_a_claim_that_was_never_released(box: Any, holder: Any) -
     assert not is_on(box)
 
 
-def test_a_users_own_nets_file_does_not_decide_what_is_safe(box: Any, nets: Any) -> None:
+def test_a_users_own_nets_file_does_not_decide_what_is_safe(box: Box, nets: Any) -> None:
     """Where root's file has no safe state, what the user's file calls safe cannot be done: in doubt, quarantine."""
     box.write(NETS, nets.replace(SAFE, "[nets.other]\n"))
     box.write("/home/alice/nets.toml", nets)
@@ -98,7 +99,7 @@ def test_a_users_own_nets_file_does_not_decide_what_is_safe(box: Any, nets: Any)
         box.run("lager", "supply", "supply2", "disable", user="bob")
 
 
-def test_the_unit_is_reached_by_lagerd_alone(box: Any) -> None:
+def test_the_unit_is_reached_by_lagerd_alone(box: Box) -> None:
     socket = box.run("stat", "-c", "%U %a", "/run/lager-safe/socket").stdout.strip()
     assert socket == "lager 600"
     state = box.run("stat", "-c", "%U %a", "/var/lib/lager").stdout.strip()
@@ -106,7 +107,7 @@ def test_the_unit_is_reached_by_lagerd_alone(box: Any) -> None:
     assert people.held(box) == {}
 
 
-def test_the_red_button_reaches_through_the_pause_of_another_user(box: Any, nets: Any) -> None:
+def test_the_red_button_reaches_through_the_pause_of_another_user(box: Box, nets: Any) -> None:
     paused = _HOLD.replace("import Net", "import Net, pause").replace("signal.pause()", "pause('look', timeout=0)")
     box.write("/opt/paused.py", paused)
     with box.start("lager", "python", "/opt/paused.py", user="alice") as script:
@@ -170,7 +171,7 @@ safe = "off"
 """
 
 
-def test_what_a_script_left_on_at_a_reboot_is_off_after_it(rebooting_box: Any) -> None:
+def test_what_a_script_left_on_at_a_reboot_is_off_after_it(rebooting_box: Box) -> None:
     box = rebooting_box
     for path, text in (
         ("/opt/supply.py", _SUPPLY), ("/etc/systemd/system/supply.service", _UNIT), (NETS, _NETS),
@@ -206,7 +207,7 @@ print(round((time.monotonic() - began) * 1000))
 
 
 @pytest.fixture
-def looking(box: Any) -> Iterator[Any]:
+def looking(box: Box) -> Iterator[Any]:
     """The id of a pause of bob's."""
     box.write("/opt/look.py", "import lager\nlager.pause('look', timeout=0)\n")
     with box.start("lager", "python", "/opt/look.py", user="bob") as script:
@@ -218,7 +219,7 @@ def looking(box: Any) -> Iterator[Any]:
 
 
 def test_the_unit_switches_off_without_lagerd_and_the_next_one_tells_what_it_did(
-    box: Any, looking: Any, holder: Any
+    box: Box, looking: Any, holder: Any
 ) -> None:
     """A lagerd that cannot start does not keep it from that."""
     box.run("sh", "-c", "until systemctl is-active -q 'lager-safe@*'; do sleep 0.05; done")

@@ -10,13 +10,14 @@ import pytest
 
 from tests import needs
 from tests.box import people
+from tests.box.container import Box
 from tests.box.page import browser as browsers
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def cockpit(box: Any) -> Iterator[Any]:
+def cockpit(box: Box) -> Iterator[Any]:
     needs.nothing_more(browsers.missing())
     browsers.start_cockpit(box, "alice", "bob", "mallory")
     yield box
@@ -126,7 +127,7 @@ def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit: Any, v
         assert "bob" in paused.goes_on()
 
 
-def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit: Any, bench: Any, visit: Any) -> None:
+def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit: Any, bench: None, visit: Any) -> None:
     alice = visit("alice")
     alice.page.get_by_role("tab", name="Bench").click()
     row = alice.page.locator("[data-net='supply2']")
@@ -384,7 +385,7 @@ def test_five_hundred_pauses_are_used_by_the_keyboard_alone(cockpit: Any, visit:
 
 
 @pytest.fixture
-def many_nets(cockpit: Any, bench: Any) -> None:
+def many_nets(cockpit: Any, bench: None) -> None:
     """500 more nets on the bench, all inputs of one instrument."""
     nets = [cockpit.run("cat", "/etc/lager/nets.toml").stdout]
     for number in range(500):
@@ -434,7 +435,7 @@ def test_more_than_five_hundred_records_are_filtered_while_one_types(cockpit: An
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_page_is_readable_and_its_pictures_are_those_of_the_docs(
-    cockpit: Any, bench: Any, visit: Any, tmp_path: Path, dark: Any
+    cockpit: Any, bench: None, visit: Any, tmp_path: Path, dark: bool
 ) -> None:
     shots = Path(os.environ.get("LAGER_SCREENSHOTS", tmp_path))
     cockpit.write("/opt/thermal_test.py", PICTURED)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import held, stands, start
 
 INSTRUMENT = '[instruments.{0}]\nmodel = "DP821"\naddress = "TCPIP::10.255.255.{1}::INSTR"\n'
@@ -12,7 +13,7 @@ NET = '[nets.{0}]\ntype = "supply"\ninstrument = "psu-{0}"\nchannel = 1\n'
 
 
 @pytest.fixture
-def benches(box: Any) -> Iterator[Any]:
+def benches(box: Box) -> Iterator[Any]:
     """A bench for everybody, and one for the group thermal, which has alice but not bob."""
     box.run("groupadd", "thermal")
     box.run("gpasswd", "-a", "alice", "thermal")
@@ -24,12 +25,12 @@ def benches(box: Any) -> Iterator[Any]:
     box.run("groupdel", "thermal")
 
 
-def keys(box: Any) -> Any:
+def keys(box: Box) -> Any:
     nets = "from lager.nets import file; print(*(net.instrument.key for net in file.load().nets.values()))"
     return box.run("python", "-c", nets).stdout.split()
 
 
-def called_by_bob(box: Any, member: Any, *words: Any) -> Any:
+def called_by_bob(box: Box, member: Any, *words: Any) -> Any:
     name, path = "com.lager.Instruments", "/com/lager/Instruments"
     return box.run("busctl", "call", name, path, name, member, *words, user="bob", check=False).stderr
 

@@ -2,10 +2,10 @@
 
 import contextlib
 import re
-from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import call, records
 from tests.patterns import search
 
@@ -30,7 +30,7 @@ lease_calls.of_this_process().record(sys.argv[1], [change], wait=True)
 
 
 @pytest.mark.usefixtures("bench")
-def test_each_user_is_named_and_only_the_holder_reports(box: Any) -> None:
+def test_each_user_is_named_and_only_the_holder_reports(box: Box) -> None:
     box.write("/home/alice/holds.py", HOLDS)
     box.write("/home/bob/waits.py", WAITS)
     box.write("/home/bob/forges.py", FORGES)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import call, records, restart_polkit
 from tests.box.users.test_through import RULE
 
@@ -16,7 +17,7 @@ print("went on at", supply.state().voltage_set, flush=True)
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_user_root_and_those_with_the_polkit_action_lend_and_one_user_borrows(box: Any) -> None:
+def test_the_user_root_and_those_with_the_polkit_action_lend_and_one_user_borrows(box: Box) -> None:
     box.write("/home/alice/lender.py", LENDER)
     with box.start("lager", "python", "lender.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]

@@ -1,21 +1,20 @@
 """What those who are not in the group, and forgers, cannot do, and what listens at all."""
 
-from typing import Any
-
 import pytest
 
+from tests.box.container import Box
 from tests.box.methods import UNREACHABLE, errors
 from tests.box.people import NAME, PATH, call, paused, start
 
 
-def test_outsiders_may_not_call_lagerd(box: Any) -> None:
+def test_outsiders_may_not_call_lagerd(box: Box) -> None:
     for method, error in errors(box, "mallory"):
         assert UNREACHABLE in error, method
     for method, error in errors(box, "bob"):
         assert UNREACHABLE not in error, method
 
 
-def test_outsiders_see_no_property_and_no_interface(box: Any) -> None:
+def test_outsiders_see_no_property_and_no_interface(box: Box) -> None:
     call(box, "root", "ContinueAll")  # a script that another test has killed may still be paused
     get = ("get-property", NAME, PATH, NAME, "Count")
     assert box.run("busctl", *get, user="bob").stdout == "u 0\n"
@@ -44,7 +43,7 @@ asyncio.run(main())
 """
 
 
-def test_outsiders_hear_no_signal(box: Any) -> None:
+def test_outsiders_hear_no_signal(box: Box) -> None:
     box.write("/opt/listen.py", LISTENER)
     listen = ("python", "/opt/listen.py")
     with box.start(*listen, user="bob") as bob, box.start(*listen, user="mallory") as mallory:
@@ -97,7 +96,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("user", ["bob", "mallory"])
-def test_the_bus_refuses_forged_signals_of_lagerd(box: Any, user: Any) -> None:
+def test_the_bus_refuses_forged_signals_of_lagerd(box: Box, user: str) -> None:
     box.write("/opt/forge.py", FORGER)
     box.write("/opt/victim.py", VICTIM)
     with box.start("python", "/opt/forge.py", user=user) as forger:
@@ -108,14 +107,14 @@ def test_the_bus_refuses_forged_signals_of_lagerd(box: Any, user: Any) -> None:
             assert [line for line in victim.seen if "Resumed" in line] == []
 
 
-def test_outsiders_cannot_pause_a_script(box: Any) -> None:
+def test_outsiders_cannot_pause_a_script(box: Box) -> None:
     process, _ = start(box, "mallory")
     with process:
         process.until("cannot pause here; continuing")
         process.until("went on")
 
 
-def test_no_other_user_can_own_the_names(box: Any) -> None:
+def test_no_other_user_can_own_the_names(box: Box) -> None:
     for user in ("alice", "mallory"):
         done = box.run(
             "busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "RequestName", "su",
@@ -124,7 +123,7 @@ def test_no_other_user_can_own_the_names(box: Any) -> None:
         assert UNREACHABLE in done.stderr or "not allowed to own" in done.stderr
 
 
-def test_only_root_changes_the_log_level(box: Any) -> None:
+def test_only_root_changes_the_log_level(box: Box) -> None:
     for level in ("debug", "info"):
         box.run("systemctl", "service-log-level", "lagerd", level)
         assert box.run("systemctl", "service-log-level", "lagerd").stdout.strip() == level

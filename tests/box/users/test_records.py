@@ -2,18 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lager_cli.boxes.session import lost_client
+from tests.box.container import Box
 from tests.box.people import NAME, PATH, Journal, call, configured, listed, paused, records, stands, start
 
 ADMINISTRATION = Path(__file__).parents[3] / "docs/administration.md"
 DBUS = "org.freedesktop.DBus"
 
 
-def test_callers_that_the_bus_refused_are_in_the_history(box: Any) -> None:
+def test_callers_that_the_bus_refused_are_in_the_history(box: Box) -> None:
     call(box, "mallory", "ContinueAll", check=False)
     owner = box.run("busctl", "call", DBUS, "/", DBUS, "GetNameOwner", "s", NAME).stdout.split('"')[1]
     box.run("busctl", "call", owner, PATH, NAME, "Extend", "sd", "abcd", "1", user="mallory", check=False)
@@ -27,7 +27,7 @@ def test_callers_that_the_bus_refused_are_in_the_history(box: Any) -> None:
     assert ("bob", "2002", "Set: only root may do this") in denied
 
 
-def test_the_journal_has_the_auto_resume_with_all_its_fields_and_says_what_to_do(box: Any) -> None:
+def test_the_journal_has_the_auto_resume_with_all_its_fields_and_says_what_to_do(box: Box) -> None:
     with (script := paused(box, "alice", timeout=0.2)).process:
         assert "timed out" in script.goes_on()
     (record,) = records(box, MESSAGE_ID="f370292b038e4e6ab0f787b42e01f8d3", LAGER_RUN=script.run_id)
@@ -44,7 +44,7 @@ def test_the_journal_has_the_auto_resume_with_all_its_fields_and_says_what_to_do
     assert "@" not in explained
 
 
-def test_who_did_what_is_in_the_journal(box: Any) -> None:
+def test_who_did_what_is_in_the_journal(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         (left,) = json.loads(call(box, "bob", "Extend", "sd", script.id, 600))["data"]
         call(box, "root", "Continue", "s", script.id)
@@ -58,7 +58,7 @@ def test_who_did_what_is_in_the_journal(box: Any) -> None:
     assert (found["resumed"]["LAGER_BY_USER"], found["resumed"]["LAGER_REASON"]) == ("root", "continued")
 
 
-def test_the_history_of_collected_journals_names_the_box_of_each_record(box: Any) -> None:
+def test_the_history_of_collected_journals_names_the_box_of_each_record(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         call(box, "alice", "Continue", "s", script.id)
         script.goes_on()
@@ -78,7 +78,7 @@ def test_the_history_of_collected_journals_names_the_box_of_each_record(box: Any
     assert (refused.returncode, refused.stdout) == (2, "")
 
 
-def test_only_users_who_may_read_the_journal_see_the_history(box: Any) -> None:
+def test_only_users_who_may_read_the_journal_see_the_history(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
@@ -94,7 +94,7 @@ def test_only_users_who_may_read_the_journal_see_the_history(box: Any) -> None:
     assert "recorded nothing" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
 
 
-def test_forged_records_in_the_journal_are_ignored(box: Any) -> None:
+def test_forged_records_in_the_journal_are_ignored(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
@@ -122,7 +122,7 @@ def test_forged_records_in_the_journal_are_ignored(box: Any) -> None:
         assert "forged" not in box.run(*command.split(), "--no-pager").stdout
 
 
-def test_a_killed_script_is_recorded_as_gone(box: Any) -> None:
+def test_a_killed_script_is_recorded_as_gone(box: Box) -> None:
     journal = Journal(box)
     with (script := paused(box, "alice")).process:
         journal.until("Paused at")
@@ -130,7 +130,7 @@ def test_a_killed_script_is_recorded_as_gone(box: Any) -> None:
         journal.until(f"Lost the script of breakpoint {script.id}")
 
 
-def test_console_input_is_recorded_only_if_the_configuration_says_so(box: Any) -> None:
+def test_console_input_is_recorded_only_if_the_configuration_says_so(box: Box) -> None:
     with (
         (script := paused(box, "alice", interactive=True)).process,
         configured(box, "log_console_input = true\n"),
@@ -142,7 +142,7 @@ def test_console_input_is_recorded_only_if_the_configuration_says_so(box: Any) -
     assert (record["LAGER_INPUT"], record["LAGER_BY_USER"]) == ("6 * 7", "alice")
 
 
-def test_claims_refusals_and_releases_are_in_the_journal(box: Any) -> None:
+def test_claims_refusals_and_releases_are_in_the_journal(box: Box) -> None:
     claim = (
         *[
             "busctl",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import call
 
 WAITING = """
@@ -26,36 +27,36 @@ signal.pause()
 
 
 @pytest.fixture(scope="module")
-def manager(box: Any) -> None:
+def manager(box: Box) -> None:
     """Alice's systemd manager, which stays when she logs out."""
     box.run("loginctl", "enable-linger", "alice")
     box.run("systemctl", "start", "user@2001.service")
     box.write("/home/alice/waiting.py", WAITING)
 
 
-def detach(box: Any, *words: Any, user: Any = "alice", env: Any = ()) -> Any:
+def detach(box: Box, *words: Any, user: Any = "alice", env: Any = ()) -> Any:
     done = box.run("env", *env, "lager", "python", "--detach", *words, user=user)
     return done.stdout.split()[0]
 
 
-def known(box: Any, id: Any, user: Any = "alice") -> Any:
+def known(box: Box, id: Any, user: Any = "alice") -> Any:
     return next(one for one in json.loads(box.run("lager", "runs", "--json", user=user).stdout) if one["id"] == id)
 
 
-def of_unit(box: Any, unit: Any, *properties: Any) -> Any:
+def of_unit(box: Box, unit: Any, *properties: Any) -> Any:
     names = [f"--property={name}" for name in properties]
     shown = box.run("env", "XDG_RUNTIME_DIR=/run/user/2001", "systemctl", "--user", "show", unit, *names, user="alice")
     return dict(line.split("=", 1) for line in shown.stdout.splitlines())
 
 
-def tasks(box: Any, id: Any) -> Any:
+def tasks(box: Box, id: Any) -> Any:
     """The pids of the unit of a run, as the kernel has them, without its keeper, which tells the end before its own."""
     find = f"find /sys/fs/cgroup -name 'lager-run-{id}.service' -exec cat {{}}/cgroup.procs ';'"
     groups = box.run("sh", "-c", find, check=False)  # the unit may go while it is looked at
     return set(groups.stdout.split()) - {str(known(box, id)["keeper"])}
 
 
-def test_a_run_is_a_unit_with_all_its_processes(box: Any, manager: Any) -> None:
+def test_a_run_is_a_unit_with_all_its_processes(box: Box, manager: None) -> None:
     id = detach(box, "--timeout", "1234.5", "waiting.py")
     unit = known(box, id)["unit"]
     assert unit == f"lager-run-{id}.service"
@@ -71,7 +72,7 @@ def test_a_run_is_a_unit_with_all_its_processes(box: Any, manager: Any) -> None:
     assert tasks(box, id) == set()
 
 
-def test_its_output_is_in_the_journal_too(box: Any, manager: Any) -> None:
+def test_its_output_is_in_the_journal_too(box: Box, manager: None) -> None:
     box.write(
         "/home/alice/printing.py", "import sys\nfor n in range(3): print('line', n)\nprint('wrong', file=sys.stderr)"
     )
@@ -81,14 +82,14 @@ def test_its_output_is_in_the_journal_too(box: Any, manager: Any) -> None:
         assert {journal.until("line|wrong")[0] for _ in range(4)} == {"line", "wrong"}
 
 
-def test_a_run_ends_at_its_time_limit(box: Any, manager: Any) -> None:
+def test_a_run_ends_at_its_time_limit(box: Box, manager: None) -> None:
     id = detach(box, "--timeout", "0.5", "waiting.py")
     done = box.run("lager", "python", "--reattach", id, user="alice", check=False)
     assert (done.returncode, "the run timed out (--timeout)" in done.stderr) == (124, True)
     assert tasks(box, id) == set()
 
 
-def test_systemctl_stop_lets_it_put_its_things_away(box: Any, manager: Any) -> None:
+def test_systemctl_stop_lets_it_put_its_things_away(box: Box, manager: None) -> None:
     text = "import signal\ntry:\n    print('up')\n    signal.pause()\nfinally:\n    print('put away')\n"
     box.write("/home/alice/tidy.py", text)
     id = detach(box, "tidy.py")
@@ -100,7 +101,7 @@ def test_systemctl_stop_lets_it_put_its_things_away(box: Any, manager: Any) -> N
     assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "up\nput away\n")
 
 
-def test_a_killed_supervisor_leaves_no_process(box: Any, manager: Any) -> None:
+def test_a_killed_supervisor_leaves_no_process(box: Box, manager: None) -> None:
     id = detach(box, "waiting.py")
     with box.start("lager", "python", "--reattach", id[:8], user="alice") as follower:
         follower.until("standing")
@@ -109,7 +110,7 @@ def test_a_killed_supervisor_leaves_no_process(box: Any, manager: Any) -> None:
     assert known(box, id)["state"] == "died"
 
 
-def test_a_run_survives_the_logout_of_its_user(box: Any, manager: Any) -> None:
+def test_a_run_survives_the_logout_of_its_user(box: Box, manager: None) -> None:
     """A real session of logind, in which the run is started, and which then ends."""
     text = "import lager\nlager.pause('overnight', timeout=0)\nprint('went on')\n"
     box.write("/home/alice/overnight.py", text)
@@ -126,7 +127,7 @@ def test_a_run_survives_the_logout_of_its_user(box: Any, manager: Any) -> None:
         assert follower.ended() == 0
 
 
-def test_without_lingering_it_says_what_to_do(box: Any) -> None:
+def test_without_lingering_it_says_what_to_do(box: Box) -> None:
     box.run("systemctl", "start", "user@2002.service")
     box.write("/home/bob/nothing.py", "")
     done = box.run("lager", "python", "--detach", "nothing.py", user="bob")
@@ -137,7 +138,7 @@ def test_without_lingering_it_says_what_to_do(box: Any) -> None:
     box.run("systemctl", "stop", "user@2002.service")
 
 
-def test_names_that_systemd_would_change(box: Any, manager: Any) -> None:
+def test_names_that_systemd_would_change(box: Box, manager: None) -> None:
     odd = "/home/alice/$HOME %n ü"
     box.run("mkdir", odd, user="alice")
     box.write(f"{odd}/say.py", "import os, sys\nprint(sys.argv[1:], os.getcwd(), os.environ['ODD'])\n")
@@ -147,7 +148,7 @@ def test_names_that_systemd_would_change(box: Any, manager: Any) -> None:
     assert done.stdout == str(["$HOME", "%n", "a\nb"]) + " /home/alice " + "$HOME %n \n\t\"'\\\n"
 
 
-def test_each_user_has_their_own_runs(box: Any, manager: Any) -> None:
+def test_each_user_has_their_own_runs(box: Box, manager: None) -> None:
     id = detach(box, "waiting.py")
     for user in ("bob", "root"):
         assert id not in box.run("lager", "runs", "--all", "--json", user=user).stdout

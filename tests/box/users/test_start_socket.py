@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.methods import errors
 from tests.box.people import INSTRUMENTS, NAME, call, configured, paused, records, stands, start
 
@@ -25,14 +26,14 @@ for _ in range(int(sys.argv[1])):
 
 
 @pytest.fixture
-def stopped(box: Any) -> Iterator[Any]:
+def stopped(box: Box) -> Iterator[Any]:
     """The box with a stopped lagerd, which anybody who may can start."""
     box.run("systemctl", "stop", "lagerd")
     yield box
     box.run("systemctl", "start", "lagerd")
 
 
-def active(box: Any, unit: Any = "lagerd") -> Any:
+def active(box: Box, unit: Any = "lagerd") -> Any:
     return box.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
 
@@ -68,7 +69,7 @@ def test_an_outsider_starts_a_stopped_lagerd_in_no_way(stopped: Any) -> None:
     ],
     ids=["breakpoints", "status", "continue"],
 )
-def test_a_command_of_root_or_a_member_starts_a_stopped_lagerd(stopped: Any, user: Any, words: Any) -> None:
+def test_a_command_of_root_or_a_member_starts_a_stopped_lagerd(stopped: Any, user: str, words: tuple[str, ...]) -> None:
     stopped.run("lager", *words, user=user, check=False)  # the box has no nets and no pauses
     assert active(stopped) == "active"
     (last,) = [one for one in records(stopped, LAGER_EVENT="started") if one["LAGER_BY_USER"] == user][-1:]
@@ -115,7 +116,7 @@ def test_the_start_socket_is_for_the_group_and_can_be_stopped_with_lagerd(stoppe
     assert active(stopped, "lager-start.socket") == "active"
 
 
-def test_only_the_safe_socket_listens_and_no_network_is_used(box: Any) -> None:
+def test_only_the_safe_socket_listens_and_no_network_is_used(box: Box) -> None:
     """lagerd alone may connect to that socket, which systemd holds for it. Each paused process has one that only its
     user may use."""
     with (script := paused(box, "alice", interactive=True)).process:

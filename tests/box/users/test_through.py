@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.box.container import Box
 from tests.box.people import call, records, restart_polkit
 
 HOLDS = """
@@ -19,7 +20,7 @@ RULE = (
 
 
 @pytest.mark.usefixtures("bench")
-def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_set(box: Any) -> None:
+def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_set(box: Box) -> None:
     box.write("/home/alice/holds.py", HOLDS)
     with box.start("lager", "python", "holds.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]

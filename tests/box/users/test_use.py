@@ -1,11 +1,10 @@
 """A box in use: who resumes, inspects and ends whose script."""
 
-from typing import Any
-
+from tests.box.container import Box
 from tests.box.people import call, listed, paused, records, restart_polkit
 
 
-def test_busctl_resumes_a_script_of_the_group(box: Any) -> None:
+def test_busctl_resumes_a_script_of_the_group(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         assert script.id in listed(box, "bob")
         assert script.id in call(box, "bob", "Continue", "s", script.id)
@@ -13,7 +12,7 @@ def test_busctl_resumes_a_script_of_the_group(box: Any) -> None:
     assert script.id not in listed(box)
 
 
-def test_lager_python_runs_and_resumes_a_script(box: Any) -> None:
+def test_lager_python_runs_and_resumes_a_script(box: Box) -> None:
     box.write("/home/alice/measure.py", "from lager import pause\npause('here')\nprint('done')\n")
     with box.start("lager", "python", "measure.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]
@@ -24,7 +23,7 @@ def test_lager_python_runs_and_resumes_a_script(box: Any) -> None:
         assert run.ended() == 0
 
 
-def test_only_its_user_and_root_and_users_with_the_polkit_action_get_a_console(box: Any) -> None:
+def test_only_its_user_and_root_and_users_with_the_polkit_action_get_a_console(box: Box) -> None:
     with (script := paused(box, "alice", interactive=True)).process:
         for user in ("alice", "root"):
             done = box.run("lager", "python", "--console", script.id, user=user, input="__import__('os').getuid()\n")
@@ -67,7 +66,7 @@ finally:
 """
 
 
-def test_root_and_users_with_the_polkit_action_end_another_users_run(box: Any) -> None:
+def test_root_and_users_with_the_polkit_action_end_another_users_run(box: Box) -> None:
     box.write("/home/alice/held.py", FINALLY)
     box.write("/etc/polkit-1/rules.d/50-kill.rules", RULE)
     restart_polkit(box)
@@ -89,7 +88,7 @@ def test_root_and_users_with_the_polkit_action_end_another_users_run(box: Any) -
         restart_polkit(box)
 
 
-def test_a_member_without_the_polkit_action_cannot_end_another_users_run(box: Any) -> None:
+def test_a_member_without_the_polkit_action_cannot_end_another_users_run(box: Box) -> None:
     with (script := paused(box, "alice")).process:
         done = box.run("lager", "python", "--kill", script.run_id, user="bob", check=False)
         assert done.returncode == 1

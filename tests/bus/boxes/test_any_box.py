@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER, PATIENCE
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.loopback import Loopback
+from tests.processes import LAGER, PATIENCE, Process
+from tests.station import Station
 
 TAKES = """
 import sys
@@ -26,7 +30,7 @@ BUSY = 75
 
 
 @pytest.fixture
-def lab(near: Any, bench: Any, station: Any) -> Any:
+def lab(near: Loopback, bench: Process, station: Station) -> Any:
     """The boxes near and other, with a lagerd in common, on which supply2 is another instrument."""
     text = Path(station.env["LAGER_NETS"]).read_text()
     (near.folder / "nets.toml").write_text(
@@ -48,16 +52,16 @@ def lab(near: Any, bench: Any, station: Any) -> Any:
 
 
 def type_into(process: Any, keys: Any) -> None:
-    process.popen.stdin.write(keys.encode())
-    process.popen.stdin.flush()
+    process.stdin.write(keys.encode())
+    process.stdin.flush()
 
 
-def held(lager: Any) -> Any:
+def held(lager: Command) -> Any:
     return {one["name"]: one["reserved"] for one in json.loads(lager("instruments", "--json").stdout)}
 
 
 def test_a_script_takes_over_what_was_claimed_for_it_and_the_rest_ends_with_the_run(
-    run: Any, lager: Any, bench: Any
+    run: Starter, lager: Command, bench: Process
 ) -> None:
     one = run(TAKES, options=("--any", "supply2,adc1"), stdin=PIPE)
     one.out.expect("has it")
@@ -74,7 +78,7 @@ def test_a_script_takes_over_what_was_claimed_for_it_and_the_rest_ends_with_the_
     assert held(lager) == {}
 
 
-def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run: Any, lager: Any, bench: Any) -> None:
+def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run: Starter, lager: Command, bench: Process) -> None:
     one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
     one.out.expect("runs")
     for nets in ("adc1,supply2", "supply2,adc1"):
@@ -84,7 +88,7 @@ def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run: Any, lager: Any, 
 
 
 @pytest.mark.variant
-def test_it_waits_in_line_and_can_be_interrupted(run: Any, start: Any, client: Any, bench: Any) -> None:
+def test_it_waits_in_line_and_can_be_interrupted(run: Starter, start: Starter, client: Client, bench: Process) -> None:
     one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
     one.out.expect("runs")
     waiting = [start(LAGER, "python", "--any", "supply2", "--wait", "60", "-c", "print('ran')") for _ in range(2)]
@@ -97,7 +101,7 @@ def test_it_waits_in_line_and_can_be_interrupted(run: Any, start: Any, client: A
     waiting[1].out.expect("ran")
 
 
-def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager: Any, bench: Any) -> None:
+def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager: Command, bench: Process) -> None:
     done = lager("python", "--any", "nothing", "-c", "print('ran')")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing" in done.stderr
@@ -106,7 +110,7 @@ def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager:
 
 
 def test_a_detached_run_keeps_what_was_claimed(
-    lager: Any, script: Any, client: Any, bench: Any, tmp_path: Path
+    lager: Command, script: ScriptWriter, client: Client, bench: Process, tmp_path: Path
 ) -> None:
     name = script("import lager; lager.pause('here', timeout=60)")
     done = lager("python", "--detach", "--any", "supply2", name)
@@ -119,7 +123,7 @@ def test_a_detached_run_keeps_what_was_claimed(
 
 
 def test_the_first_box_that_has_the_nets_free_runs_the_script(
-    start: Any, script: Any, run: Any, lager: Any, lab: Any
+    start: Starter, script: ScriptWriter, run: Starter, lager: Command, lab: Any
 ) -> None:
     name = script(TAKES, "takes.py")
     words = ("python", "--box", "@rack2", "--any", "supply2")
@@ -143,7 +147,7 @@ def test_the_first_box_that_has_the_nets_free_runs_the_script(
 
 
 @pytest.mark.variant
-def test_boxes_that_cannot_be_used_are_told_and_left_out(lager: Any, script: Any, lab: Any) -> None:
+def test_boxes_that_cannot_be_used_are_told_and_left_out(lager: Command, script: ScriptWriter, lab: Any) -> None:
     name = script("import os; print(os.environ['LAGER_BOX'])")
     done = lager("python", "--box", "@half", "--any", "supply2", name)
     assert (done.returncode, done.stdout) == (0, "near\n"), done.stderr
@@ -168,7 +172,9 @@ ATTEMPTS = int(os.environ.get("ATTEMPTS", "200"))
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("where", [(), ("--box", "@rack2")], ids=["here", "two boxes"])
-def test_no_two_runs_get_one_instrument_in_200_attempts(lager: Any, script: Any, lab: Any, where: Any) -> None:
+def test_no_two_runs_get_one_instrument_in_200_attempts(
+    lager: Command, script: ScriptWriter, lab: Any, where: Any
+) -> None:
     words = ("python", *where, "--any", "supply2", "--wait", "10m", script(TURN), str(lab.folder / "taken"))
     with ThreadPoolExecutor(8) as pool:
         done = [*pool.map(lambda _: lager(*words), range(ATTEMPTS))]

@@ -14,7 +14,11 @@ from lager_cli import main
 from lager_cli.boxes.names import box_table
 from lager_cli.boxes.several import fan_out
 from lager_cli.boxes.ssh import CONNECT_SECONDS, explain
+from tests.client import Client
+from tests.fixtures import Command, Starter, TerminalStarter
+from tests.loopback import Loopback
 from tests.processes import LAGER
+from tests.station import Station
 
 HOSTILE = [
     "-oProxyCommand=touch {}",
@@ -34,7 +38,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_an_invalid_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: Any) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(BoxError, match=r"not a valid box name|is empty|No box that you know"):
         box_table.find(name)
@@ -45,7 +49,9 @@ def test_an_invalid_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("how", ["option", "several", "variable", "default", "ssh"])
-def test_an_invalid_name_is_refused_before_anything_runs(lager: Any, near: Any, tmp_path: Path, how: Any) -> None:
+def test_an_invalid_name_is_refused_before_anything_runs(
+    lager: Command, near: Loopback, tmp_path: Path, how: str
+) -> None:
     started, touched = tmp_path / "started", tmp_path / "touched"
     program = tmp_path / "ssh"
     program.write_text(f'#!/bin/sh\necho "$@" > {started}\n')
@@ -61,7 +67,7 @@ def test_an_invalid_name_is_refused_before_anything_runs(lager: Any, near: Any, 
     assert not touched.exists()
 
 
-def test_an_empty_variable_and_an_empty_default_are_none(lager: Any, near: Any) -> None:
+def test_an_empty_variable_and_an_empty_default_are_none(lager: Command, near: Loopback) -> None:
     near.table('default = ""\n')
     assert lager("breakpoints", LAGER_BOX="").stdout == "No script is paused.\n"
 
@@ -98,12 +104,12 @@ def test_a_changed_host_key_is_removed_under_the_name_that_ssh_knows() -> None:
         ("anna@jump: Permission denied (publickey).", "accepts none of your keys (jump)."),
     ],
 )
-def test_the_host_that_fails_is_named(complaint: Any, said: Any) -> None:
+def test_the_host_that_fails_is_named(complaint: str, said: str) -> None:
     assert said in str(explain(box_table.Box("bench3", "anna@bench.invalid"), 255, f"{complaint}\r\n"))
 
 
 @pytest.mark.parametrize("name", ["typo", "nera", "user@typo.invalid", "ssh://"])
-def test_an_unknown_default_box_is_refused(lager: Any, near: Any, name: Any) -> None:
+def test_an_unknown_default_box_is_refused(lager: Command, near: Loopback, name: str) -> None:
     done = lager("boxes", "default", name)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"lager: Unknown box {name}: ")
@@ -112,14 +118,16 @@ def test_an_unknown_default_box_is_refused(lager: Any, near: Any, name: Any) -> 
 
 
 @pytest.mark.parametrize("name", ["near", "stranger", "127.0.0.1", "ssh://user@127.0.0.1:22"])
-def test_a_default_box_is_in_the_table_or_known_to_ssh(lager: Any, near: Any, name: Any) -> None:
+def test_a_default_box_is_in_the_table_or_known_to_ssh(lager: Command, near: Loopback, name: str) -> None:
     assert lager("boxes", "default", name).stdout == f"The default box is {name}.\n"
 
 
 @pytest.mark.parametrize(
     "words", [["breakpoints"], ["python", "--continue", "7f3a"], ["python", "--console", "7f3a"], ["python", "-c.py"]]
 )
-def test_a_box_that_cannot_be_used_says_what_named_it(lager: Any, near: Any, tmp_path: Path, words: Any) -> None:
+def test_a_box_that_cannot_be_used_says_what_named_it(
+    lager: Command, near: Loopback, tmp_path: Path, words: list[str]
+) -> None:
     (tmp_path / "-c.py").touch()
     words = ["python", "--", "-c.py"] if words[-1] == "-c.py" else words
     near.table('default = "refusing"\n')
@@ -129,7 +137,7 @@ def test_a_box_that_cannot_be_used_says_what_named_it(lager: Any, near: Any, tmp
     assert "default box" not in lager(words[0], "--box", "refusing", *words[1:]).stderr
 
 
-def test_an_invalid_ssh_destination_is_reported(lager: Any, near: Any) -> None:
+def test_an_invalid_ssh_destination_is_reported(lager: Command, near: Loopback) -> None:
     done = lager("breakpoints", "--box", "ssh://")
     assert (done.returncode, done.stderr.count("\n")) == (255, 1)
     assert "ssh:// is not a valid ssh destination" in done.stderr
@@ -137,7 +145,7 @@ def test_an_invalid_ssh_destination_is_reported(lager: Any, near: Any) -> None:
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("mine", "used"), [("", CONNECT_SECONDS), (" ConnectTimeout 77\n", 77)])
-def test_the_connect_timeout_is_the_users_or_short(lager: Any, near: Any, mine: Any, used: Any) -> None:
+def test_the_connect_timeout_is_the_users_or_short(lager: Command, near: Loopback, mine: str, used: Any) -> None:
     config = near.folder / "ssh.conf"
     config.write_text(f"Host waiting\n{mine}" + config.read_text())
     program = near.folder / "ssh"
@@ -148,7 +156,7 @@ def test_the_connect_timeout_is_the_users_or_short(lager: Any, near: Any, mine: 
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_a_failed_connection_is_explained(lager: Any, near: Any, name: Any) -> None:
+def test_a_failed_connection_is_explained(lager: Command, near: Loopback, name: str) -> None:
     done = lager("python", "--continue", "7f3a19e2", "--box", name)
     code, what, hint = SAID[name]
     assert (done.returncode, done.stdout) == (code, "")
@@ -172,7 +180,7 @@ ANSWERS = {
 
 @pytest.mark.variant
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_a_program_that_is_not_lager_is_reported(lager: Any, near: Any, kind: Any) -> None:
+def test_a_program_that_is_not_lager_is_reported(lager: Command, near: Loopback, kind: str) -> None:
     program, what = ANSWERS[kind]
     near.answering(program)
     done = lager("breakpoints", "--box", "other")
@@ -181,7 +189,7 @@ def test_a_program_that_is_not_lager_is_reported(lager: Any, near: Any, kind: An
     assert done.stderr.count("\n") == 1
 
 
-def test_a_box_without_lager_is_reported(lager: Any, near: Any) -> None:
+def test_a_box_without_lager_is_reported(lager: Command, near: Loopback) -> None:
     near.table('[boxes.near]\nssh = "near"\ncommand = "/nowhere/lager"\n')
     done = lager("breakpoints", "--box", "near")
     assert done.returncode == 1
@@ -191,13 +199,13 @@ def test_a_box_without_lager_is_reported(lager: Any, near: Any) -> None:
 
 
 @pytest.mark.variant
-def test_output_of_a_login_script_does_no_harm(lager: Any, near: Any) -> None:
+def test_output_of_a_login_script_does_no_harm(lager: Command, near: Loopback) -> None:
     near.answering(f"import os\nprint('Welcome!', flush=True)\nos.execv({LAGER!r}, ['lager', 'session'])\n")
     done = lager("breakpoints", "--box", "other")
     assert (done.returncode, done.stdout, done.stderr) == (0, "No script is paused.\n", "")
 
 
-def test_an_invalid_table_is_reported(lager: Any, near: Any) -> None:
+def test_an_invalid_table_is_reported(lager: Command, near: Loopback) -> None:
     for text, what in [("boxes = 3\n", "not tables"), ("[boxes\n", "is not valid TOML")]:
         near.table(text)
         done = lager("breakpoints", "--box", "near")
@@ -237,7 +245,7 @@ def test_the_table_keeps_the_users_comments(
     boxes("add", "x", "--command", "a; b", code=1)
 
 
-def test_boxes_added_at_the_same_time_are_all_kept(start: Any, lager: Any, tmp_path: Path) -> None:
+def test_boxes_added_at_the_same_time_are_all_kept(start: Starter, lager: Command, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     names = [f"bench{number}" for number in range(8)]
     adding = [start(LAGER, "boxes", "add", name, "bench.example.com", **env) for name in names]
@@ -245,7 +253,7 @@ def test_boxes_added_at_the_same_time_are_all_kept(start: Any, lager: Any, tmp_p
     assert {one["name"] for one in json.loads(lager("boxes", "--json", **env).stdout)} == set(names)
 
 
-def test_commands_run_on_the_default_box(lager: Any, near: Any, client: Any, run: Any) -> None:
+def test_commands_run_on_the_default_box(lager: Command, near: Loopback, client: Client, run: Starter) -> None:
     near.table(f'default = "near"\n[boxes.near]\nssh = "near"\ncommand = "{LAGER}"\n')
     script = near.folder / "told.py"
     script.write_text("import os\nprint(os.environ.get('LAGER_BOX'))\n")
@@ -254,7 +262,7 @@ def test_commands_run_on_the_default_box(lager: Any, near: Any, client: Any, run
     assert lager("python", str(script), LAGER_PROCESS_ID="x").stdout == "None\n"
 
 
-def test_several_boxes_in_one_table(lager: Any, near: Any, client: Any, run: Any) -> None:
+def test_several_boxes_in_one_table(lager: Command, near: Loopback, client: Client, run: Starter) -> None:
     process = run("import lager\nlager.pause('both see it')\n")
     id = client.paused()["id"]
     done = lager("breakpoints", "--box", "near,refusing,other")
@@ -274,7 +282,7 @@ def test_several_boxes_in_one_table(lager: Any, near: Any, client: Any, run: Any
 
 
 @pytest.mark.variant
-def test_runs_and_nothing_of_several_boxes(lager: Any, near: Any, client: Any, run: Any) -> None:
+def test_runs_and_nothing_of_several_boxes(lager: Command, near: Loopback, client: Client, run: Starter) -> None:
     process = run("import lager\nlager.pause('both see it')\n")
     client.paused()
     both = json.loads(lager("runs", "--json", "--box", "near,other").stdout)
@@ -286,7 +294,7 @@ def test_runs_and_nothing_of_several_boxes(lager: Any, near: Any, client: Any, r
 
 
 @pytest.mark.variant
-def test_an_answer_that_cannot_be_read_hides_no_other(lager: Any, near: Any) -> None:
+def test_an_answer_that_cannot_be_read_hides_no_other(lager: Command, near: Loopback) -> None:
     near.answering(
         "import os\nfrom lager_cli.boxes.session.protocol import *\nos.write(1, greeting('1'))\n"
         "os.write(1, head(FrameKind.DATA, Stream.OUT, 12) + b'[{\"id\": 1}]\\n' + encode(FrameKind.EXIT, 0))\n"
@@ -298,7 +306,7 @@ def test_an_answer_that_cannot_be_read_hides_no_other(lager: Any, near: Any) -> 
     assert "The answer of the box other cannot be read" in done.stderr
 
 
-def test_a_box_that_never_answers_times_out_without_a_terminal(near: Any, start: Any) -> None:
+def test_a_box_that_never_answers_times_out_without_a_terminal(near: Loopback, start: Starter) -> None:
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
     hurried = (
         "from lager_cli import main\nfrom lager_cli.boxes import remote\nremote._UNASKED_SECONDS = 0.5\nmain.main()"
@@ -309,7 +317,7 @@ def test_a_box_that_never_answers_times_out_without_a_terminal(near: Any, start:
 
 
 @pytest.mark.variant
-def test_a_box_that_never_answers_does_not_block_the_others(near: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_box_that_never_answers_does_not_block_the_others(near: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     near.answering("import os\nwhile os.read(0, 4096):\n    pass\n")
     for name, value in near.env.items():
         monkeypatch.setenv(name, value)
@@ -334,7 +342,9 @@ while True:
 """
 
 
-def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near: Any, start: Any, run: Any, client: Any) -> None:
+def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(
+    near: Loopback, start: Starter, run: Starter, client: Client
+) -> None:
     near.answering(LATE, beside="near")
     run("import lager\nlager.pause('on the bench')\n")
     id = client.paused()["id"]
@@ -347,7 +357,7 @@ def test_a_box_that_hangs_has_a_row_of_its_own_and_hides_no_other(near: Any, sta
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", ["OUT", "ERR"])
-def test_a_box_cannot_fill_the_users_memory(near: Any, lager: Any, stream: Any) -> None:
+def test_a_box_cannot_fill_the_users_memory(near: Loopback, lager: Command, stream: str) -> None:
     near.answering(FLOOD.format(stream), beside="near")
     done = lager("breakpoints", "--box", "other,near")
     assert done.returncode == 1
@@ -360,7 +370,7 @@ ODD += ['{"version": "1", "lagerd": "runs", "group": {}}', '{"version": "1", "la
 
 @pytest.mark.variant
 @pytest.mark.parametrize("said", ODD)
-def test_an_odd_answer_does_not_stop_the_check(near: Any, lager: Any, said: Any) -> None:
+def test_an_odd_answer_does_not_stop_the_check(near: Loopback, lager: Command, said: str) -> None:
     near.answering(
         "import os\nfrom lager_cli.boxes.session.protocol import *\n"
         f"said = {said!r}.encode()\n"
@@ -373,7 +383,7 @@ def test_an_odd_answer_does_not_stop_the_check(near: Any, lager: Any, said: Any)
     assert "The answer of the box other cannot be read" in " ".join(done.stdout.split())
 
 
-def test_a_machine_without_lagerd_says_so_and_starts_none(station: Any, tmp_path: Path) -> None:
+def test_a_machine_without_lagerd_says_so_and_starts_none(station: Station, tmp_path: Path) -> None:
     env = {key: value for key, value in station.env.items() if key != "LAGER_BUS_ADDRESS"}
     env |= {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run([LAGER, "boxes", "state"], env=env, capture_output=True, text=True, check=True)
@@ -382,7 +392,7 @@ def test_a_machine_without_lagerd_says_so_and_starts_none(station: Any, tmp_path
     assert not (tmp_path / "lager" / "bus").exists()
 
 
-def test_the_check_compares_versions_with_their_commits(near: Any, lager: Any) -> None:
+def test_the_check_compares_versions_with_their_commits(near: Loopback, lager: Command) -> None:
     for theirs, advice in (("0.1.0", "update other"), ("99.0", "update it"), ("0.22.0+gabc", "install the same")):
         said = json.dumps({"version": theirs, "lagerd": "runs", "group": True})
         near.answering(
@@ -407,11 +417,11 @@ def test_the_check_compares_versions_with_their_commits(near: Any, lager: Any) -
         (["breakpoints", "show", "0bad"], "List them with: lager breakpoints --box near\n"),
     ],
 )
-def test_a_suggested_command_names_the_box(lager: Any, near: Any, words: Any, said: Any) -> None:
+def test_a_suggested_command_names_the_box(lager: Command, near: Loopback, words: list[str], said: str) -> None:
     assert lager(*words, "--box", "near").stderr.endswith(said)
 
 
-def test_check_says_of_each_box_what_is_right_and_what_to_do(lager: Any, near: Any) -> None:
+def test_check_says_of_each_box_what_is_right_and_what_to_do(lager: Command, near: Loopback) -> None:
     done = lager("boxes", "check")
     assert done.returncode == 1
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
@@ -424,11 +434,11 @@ def test_check_says_of_each_box_what_is_right_and_what_to_do(lager: Any, near: A
 
 
 @pytest.mark.variant
-def test_the_check_of_a_healthy_box_succeeds(lager: Any, near: Any) -> None:
+def test_the_check_of_a_healthy_box_succeeds(lager: Command, near: Loopback) -> None:
     assert lager("boxes", "check", "near").returncode == 0
 
 
-def test_a_session_refuses_a_terminal(terminal: Any) -> None:
+def test_a_session_refuses_a_terminal(terminal: TerminalStarter) -> None:
     screen = terminal(LAGER, "session")
     screen.expect("not for interactive use")
     assert screen.wait() == 2

@@ -11,8 +11,10 @@ import yaml
 
 from tests.bus.boxes.tables import TWO_BOXES
 from tests.documents import ROOT
+from tests.fixtures import Starter
+from tests.loopback import Loopback
 from tests.patterns import search
-from tests.processes import LAGER
+from tests.processes import LAGER, Process
 
 PAGE = (ROOT / "docs" / "reports.md").read_text()
 TEST = """
@@ -63,7 +65,7 @@ def of_jenkins() -> Any:
     ids=["github", "gitlab", "jenkins", "jenkins that asks for pauses"],
 )
 def test_a_job_runs_its_tests_on_a_free_box_and_pauses_only_if_asked_to(
-    start: Any, bench: Any, near: Any, tmp_path: Path, server: Any, asked: Any
+    start: Starter, bench: Process, near: Loopback, tmp_path: Path, server: Any, asked: bool
 ) -> None:
     near.table(BOXES)
     steps, sets = server()

@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.loopback import SSHD
+from tests.client import Client
+from tests.fixtures import ScreenStarter, Starter
+from tests.loopback import SSHD, Loopback
 from tests.processes import LAGER
 
 LIVE = [f"bench{number:02}" for number in range(45)]
@@ -43,7 +46,7 @@ Host mute
 
 
 @pytest.fixture
-def fifty(near: Any) -> Iterator[Any]:
+def fifty(near: Loopback) -> Iterator[Any]:
     """The boxes as aliases of this machine; a black hole is a port whose queue of connections is full."""
     folder = near.folder
     (folder / "other-known").write_text("box " + (folder / "wrong.pub").read_text())
@@ -65,7 +68,7 @@ def fifty(near: Any) -> Iterator[Any]:
             caller.close()
 
 
-def as_many_ssh(near: Any, command: Any) -> Any:
+def as_many_ssh(near: Loopback, command: Any) -> Any:
     """Return the seconds of `ssh BOX COMMAND` on all live boxes, as many at a time as lager begins with."""
     ssh = near.env["LAGER_SSH"].split()
     began = time.monotonic()
@@ -78,7 +81,7 @@ def as_many_ssh(near: Any, command: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(
-    fifty: Any, start: Any, run: Any, client: Any
+    fifty: Any, start: Starter, run: Starter, client: Client
 ) -> None:
     run("import lager\nlager.pause('one of many', timeout=300)\n")
     id = client.paused()["id"]
@@ -103,7 +106,9 @@ def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_one_screen_follows_a_change_a_second_on_fifty_boxes(fifty: Any, screen: Any, run: Any, client: Any) -> None:
+def test_one_screen_follows_a_change_a_second_on_fifty_boxes(
+    fifty: Any, screen: ScreenStarter, run: Starter, client: Client
+) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", "@lab", "--limit", "60s", columns=140, rows=120)
     shown.until(lambda text: "45 of 50 boxes answer" in text, 180)
     late = []
@@ -111,9 +116,9 @@ def test_one_screen_follows_a_change_a_second_on_fifty_boxes(fifty: Any, screen:
         script = run(f"import lager\nlager.pause('change {number}', timeout=300)\n")
         id = client.paused()["id"]
         began = time.monotonic()
-        shown.until(lambda text, id=id: text.count(id) == len(LIVE), 120)
+        shown.until(partial(lambda id, text: text.count(id) == len(LIVE), id), 120)
         client.call("Continue", "s", id)
-        shown.until(lambda text, id=id: id not in text, 120)
+        shown.until(partial(lambda id, text: id not in text, id), 120)
         late.append(time.monotonic() - began)
         assert script.wait() == 0
     print("to show a pause and its end on 45 boxes:", [round(one, 1) for one in late], file=sys.stderr)

@@ -18,7 +18,11 @@ import pytest
 
 from lager_cli.linux import process_tree
 from tests.bus.boxes.tables import TWO_BOXES
-from tests.processes import LAGER, PATIENCE
+from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, Starter
+from tests.loopback import Loopback
+from tests.processes import LAGER, PATIENCE, Process
+from tests.screen import Screen
 
 TABLE = f"""{TWO_BOXES}[boxes.refusing]
 ssh = "refusing"
@@ -47,7 +51,7 @@ PAUSES = "import lager\nlager.pause('before load', timeout=60)\n"
 
 
 @pytest.fixture
-def lab(near: Any) -> Iterator[Any]:
+def lab(near: Loopback) -> Iterator[Any]:
     """Two boxes that answer, and five dead ones: refused, a strange host key, another version, none, a mute sshd."""
     near.table(TABLE.format(folder=near.folder))
     (near.folder / "foreign").write_text(FOREIGN)
@@ -96,7 +100,9 @@ def lose_the_session(watch: Any) -> None:
     os.kill(session, signal.SIGKILL)
 
 
-def test_each_box_has_a_line_and_a_dead_one_says_why(lager: Any, bench: Any, lab: Any, run: Any, client: Any) -> None:
+def test_each_box_has_a_line_and_a_dead_one_says_why(
+    lager: Command, bench: Process, lab: Any, run: Starter, client: Client
+) -> None:
     run(PAUSES)
     client.paused()
     done = lager("status", "--box", "@lab,@dead", "--limit", "6")
@@ -118,7 +124,7 @@ def test_each_box_has_a_line_and_a_dead_one_says_why(lager: Any, bench: Any, lab
     assert [(one["box"], len(one["pauses"]), len(one["nets"])) for one in found] == [("near", 1, 16), ("other", 1, 16)]
 
 
-def ends_with_its_pause(shown: Any, client: Any, script: Any, id: Any) -> None:
+def ends_with_its_pause(shown: Screen, client: Client, script: Process, id: str) -> None:
     """A pause that is resumed leaves the screen, and q leaves nothing behind."""
     client.call("Continue", "s", id)
     assert script.wait() == 0
@@ -139,11 +145,11 @@ SCREENS = {
 
 @pytest.mark.parametrize("boxes", SCREENS)
 def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(
-    lab: Any, screen: Any, client: Any, run: Any, boxes: Any
+    lab: Any, screen: ScreenStarter, client: Client, run: Starter, boxes: str
 ) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", boxes, "--limit", "6", columns=120, rows=40)
     for words in (r"near +(ok|problem) +0", r"other +(ok|problem) +0", *SCREENS[boxes]):
-        shown.until(lambda text, words=words: re.search(words, text))
+        shown.matches(words)
     script = run(PAUSES)
     id = client.paused()["id"]
     shown.until(lambda text: all(re.search(rf"{box} +{id} +before load", text) for box in ("near", "other")))
@@ -151,12 +157,14 @@ def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(
 
 
 @pytest.mark.variant
-def test_the_pauses_of_many_boxes_are_on_one_screen(lab: Any, screen: Any, client: Any, run: Any) -> None:
+def test_the_pauses_of_many_boxes_are_on_one_screen(
+    lab: Any, screen: ScreenStarter, client: Client, run: Starter
+) -> None:
     shown = screen(LAGER, "breakpoints", "--watch", "--box", "@lab,foreign,refusing", columns=140, rows=40)
     for words in (
         "2 of 4 boxes answer  0 paused", "refusing: no connection: .*refuses ssh", "foreign: other version: .*9.9.9",
     ):  # fmt: skip
-        shown.until(lambda text, words=words: re.search(words, text))
+        shown.matches(words)
     script = run(PAUSES)
     id = client.paused()["id"]
     shown.until(lambda text: all(re.search(rf"{box} +{id} +before load", text) for box in ("near", "other")))
@@ -165,7 +173,7 @@ def test_the_pauses_of_many_boxes_are_on_one_screen(lab: Any, screen: Any, clien
     ends_with_its_pause(shown, client, script, id)
 
 
-def test_each_change_on_one_of_many_boxes_is_a_line(lab: Any, start: Any, client: Any, run: Any) -> None:
+def test_each_change_on_one_of_many_boxes_is_a_line(lab: Any, start: Starter, client: Client, run: Starter) -> None:
     run(PAUSES)
     id = client.paused()["id"]
     words = ("breakpoints", "--watch", "--box", "near,refusing")
@@ -192,7 +200,7 @@ def test_each_change_on_one_of_many_boxes_is_a_line(lab: Any, start: Any, client
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(
-    lab: Any, start: Any, client: Any, number: Any
+    lab: Any, start: Starter, client: Client, number: Any
 ) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,mute,other")
     for box in ("near", "other"):
@@ -203,7 +211,7 @@ def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(
         assert watch.wait() == (-9 if number == signal.SIGKILL else 128 + number)
 
 
-def test_a_box_that_is_back_is_shown_again(lab: Any, start: Any, client: Any) -> None:
+def test_a_box_that_is_back_is_shown_again(lab: Any, start: Starter, client: Client) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,refusing")
     until(watch, lambda one: one["box"] == "near" and one["error"] is None)
     assert "refuses" in until(watch, lambda one: one["box"] == "refusing")["error"]
@@ -213,7 +221,7 @@ def test_a_box_that_is_back_is_shown_again(lab: Any, start: Any, client: Any) ->
 
 
 @pytest.mark.variant
-def test_the_lines_end_when_their_reader_has_gone(lab: Any, start: Any, client: Any) -> None:
+def test_the_lines_end_when_their_reader_has_gone(lab: Any, start: Starter, client: Client) -> None:
     watch = start("sh", "-c", f"{LAGER} status --watch --json --box near,refusing | head -1; echo ended")
     watch.out.expect("ended")
 
@@ -224,7 +232,7 @@ def test_the_lines_end_when_their_reader_has_gone(lab: Any, start: Any, client: 
     [("{}", "cannot be read"), ("[1]", "cannot be read"), ("x" * (5 << 20), "more than 4 MB")],
     ids=["a table", "a list", "too much"],
 )
-def test_a_box_that_talks_nonsense_is_told_apart(lab: Any, start: Any, said: Any, why: Any) -> None:
+def test_a_box_that_talks_nonsense_is_told_apart(lab: Any, start: Starter, said: Any, why: str) -> None:
     (lab.folder / "said").write_text(said)
     lab.answering(
         "import os, time\nfrom lager_cli.boxes.session.protocol import *\n"
@@ -241,7 +249,9 @@ def test_a_box_that_talks_nonsense_is_told_apart(lab: Any, start: Any, said: Any
 
 
 @pytest.mark.variant
-def test_a_closed_terminal_ends_the_screen_and_all_that_belongs_to_it(lab: Any, screen: Any, client: Any) -> None:
+def test_a_closed_terminal_ends_the_screen_and_all_that_belongs_to_it(
+    lab: Any, screen: ScreenStarter, client: Client
+) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", "near,mute,other", columns=120)
     shown.sees("2 of 3 boxes answer")
     with nothing_is_left_of(shown), open(os.devnull, "rb") as nowhere:

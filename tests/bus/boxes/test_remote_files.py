@@ -15,6 +15,8 @@ import pytest
 
 from lager_cli.boxes.session.protocol import FrameKind, Stream, encode, head
 from lager_cli.transfer.tar import header
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
 
@@ -77,7 +79,7 @@ def user(tmp_path: Path, near: Loopback, script: Callable[..., str]) -> Iterator
 
 
 @pytest.mark.slow
-def test_two_thousand_files_and_a_large_one(start: Any, script: Any, user: Any) -> None:
+def test_two_thousand_files_and_a_large_one(start: Starter, script: ScriptWriter, user: Path) -> None:
     project = user / "project"
     seeded = random.Random(7)
     for number in range(2000):
@@ -120,7 +122,7 @@ ODD = [
 
 
 @pytest.mark.variant
-def test_names_of_every_kind(start: Any, script: Any, user: Any) -> None:
+def test_names_of_every_kind(start: Starter, script: ScriptWriter, user: Path) -> None:
     for name in ODD:
         script("x", name)
     script(HASHES, "-odd \udcff'\n.py")
@@ -131,7 +133,7 @@ def test_names_of_every_kind(start: Any, script: Any, user: Any) -> None:
     assert there == {os.fsencode(f"./{name}") for name in [*ODD, "-odd \udcff'\n.py"]}
 
 
-def test_a_script_goes_alone_and_a_module_with_its_package(start: Any, script: Any, user: Any) -> None:
+def test_a_script_goes_alone_and_a_module_with_its_package(start: Starter, script: ScriptWriter, user: Path) -> None:
     (user / "pkg").mkdir()
     script(
         "import pkg.other, os; print(os.listdir(), sorted(n for n in os.listdir('pkg') if n[0] != '_'))", "pkg/inner.py"
@@ -144,7 +146,7 @@ def test_a_script_goes_alone_and_a_module_with_its_package(start: Any, script: A
 
 
 def test_the_banner_the_list_and_the_traceback_show_names_as_typed(
-    start: Any, script: Any, user: Any, lager: Any, client: Any
+    start: Starter, script: ScriptWriter, user: Path, lager: Command, client: Client
 ) -> None:
     (user / "sub").mkdir()
     (user / "elsewhere").mkdir()
@@ -171,7 +173,7 @@ def test_the_banner_the_list_and_the_traceback_show_names_as_typed(
         assert process.wait() == 1
 
 
-def test_results_are_downloaded_whatever_the_exit_code(start: Any, script: Any, user: Any) -> None:
+def test_results_are_downloaded_whatever_the_exit_code(start: Starter, script: ScriptWriter, user: Path) -> None:
     script(WRITES)
     script("mine", "log.txt")
     script("sent", "data.csv")
@@ -202,7 +204,7 @@ def test_results_are_downloaded_whatever_the_exit_code(start: Any, script: Any, 
     ],
 )
 def test_invalid_options_are_reported_before_anything_runs(
-    start: Any, script: Any, user: Any, options: Any, said: Any, code: Any
+    start: Starter, script: ScriptWriter, user: Path, options: list[str], said: str, code: int
 ) -> None:
     script("print('ran')")
     os.mkfifo(user / "fifo")
@@ -212,7 +214,7 @@ def test_invalid_options_are_reported_before_anything_runs(
     assert process.out.rest() == ""
 
 
-def test_the_same_options_work_on_the_box_itself(start: Any, script: Any, tmp_path: Path) -> None:
+def test_the_same_options_work_on_the_box_itself(start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
     script("open('result', 'w').close()")
     options = ["--add-file", "script.py", "--download", "result", "--allow-overwrite"]
     process = start(LAGER, "python", *options, "script.py")
@@ -224,7 +226,7 @@ def test_the_same_options_work_on_the_box_itself(start: Any, script: Any, tmp_pa
 
 
 def end_by_eof(process: Any) -> int:
-    process.popen.stdin.close()
+    process.stdin.close()
     return 0
 
 
@@ -244,9 +246,9 @@ def end_by_ctrl_c(process: Any) -> int:
 
 
 @pytest.mark.parametrize("end", [end_by_eof, end_by_kill, end_by_ctrl_c, end_of_session])
-def test_the_folder_is_removed_however_the_run_ends(start: Any, script: Any, user: Any, end: Any) -> None:
+def test_the_folder_is_removed_however_the_run_ends(start: Starter, script: ScriptWriter, user: Path, end: Any) -> None:
     reader, writer = os.pipe()
-    process = start(LAGER, "python", "--box", "near", script(STANDS), stdin=reader)
+    process: Any = start(LAGER, "python", "--box", "near", script(STANDS), stdin=reader)
     os.close(reader)
     folder, session = process.out.expect("\n").split()
     process.popen.stdin = os.fdopen(writer, "wb")
@@ -260,7 +262,7 @@ def test_the_folder_is_removed_however_the_run_ends(start: Any, script: Any, use
     assert not os.path.lexists(folder)
 
 
-def test_the_folder_is_removed_after_an_incomplete_upload(start: Any, tmp_path: Path) -> None:
+def test_the_folder_is_removed_after_an_incomplete_upload(start: Starter, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     reader, writer = os.pipe()
     process = start(LAGER, "session", stdin=reader, TMPDIR=str(tmp_path / "tmp"))
@@ -272,7 +274,9 @@ def test_the_folder_is_removed_after_an_incomplete_upload(start: Any, tmp_path: 
     assert os.listdir(tmp_path / "tmp") == []
 
 
-def test_a_detached_run_keeps_its_folder_until_it_has_ended(start: Any, script: Any, user: Any, near: Any) -> None:
+def test_a_detached_run_keeps_its_folder_until_it_has_ended(
+    start: Starter, script: ScriptWriter, user: Path, near: Loopback
+) -> None:
     script("import os\nprint(os.getppid(), os.listdir(), flush=True)\nopen('/dev/null')\n1 / 0\n")
     process = start(LAGER, "python", "--detach", "--box", "near", "script.py")
     id = process.out.expect("\n").strip()
@@ -302,7 +306,9 @@ if {whole}:
 """
 
 
-def test_a_file_that_was_not_requested_is_refused(start: Any, script: Any, user: Any, near: Any) -> None:
+def test_a_file_that_was_not_requested_is_refused(
+    start: Starter, script: ScriptWriter, user: Path, near: Loopback
+) -> None:
     near.answering(FORGED.format(name="results/../../evil", size=4, whole=True))
     process = start(LAGER, "python", "--box", "other", "--download", "**", script(""))
     assert process.wait() == 1
@@ -312,7 +318,9 @@ def test_a_file_that_was_not_requested_is_refused(start: Any, script: Any, user:
 
 
 @pytest.mark.variant
-def test_a_broken_connection_leaves_no_partial_result(start: Any, script: Any, user: Any, near: Any) -> None:
+def test_a_broken_connection_leaves_no_partial_result(
+    start: Starter, script: ScriptWriter, user: Path, near: Loopback
+) -> None:
     near.answering(FORGED.format(name="result", size=1 << 20, whole=False))
     process = start(LAGER, "python", "--box", "other", "--download", "result", script(""))
     assert process.wait() == 255
@@ -331,7 +339,9 @@ while True:
 """
 
 
-def test_an_upload_shows_progress_and_can_be_stopped(terminal: Any, script: Any, user: Any, near: Any) -> None:
+def test_an_upload_shows_progress_and_can_be_stopped(
+    terminal: TerminalStarter, script: ScriptWriter, user: Path, near: Loopback
+) -> None:
     near.answering(SLOW)
     with (user / "large").open("wb") as large:
         large.truncate(100_000_000)
@@ -344,7 +354,9 @@ def test_an_upload_shows_progress_and_can_be_stopped(terminal: Any, script: Any,
 
 
 @pytest.mark.variant
-def test_a_ctrl_c_that_also_ends_ssh_is_reported_as_ctrl_c(terminal: Any, script: Any, user: Any, near: Any) -> None:
+def test_a_ctrl_c_that_also_ends_ssh_is_reported_as_ctrl_c(
+    terminal: TerminalStarter, script: ScriptWriter, user: Path, near: Loopback
+) -> None:
     near.answering(SLOW)
     with (user / "large").open("wb") as large:
         large.truncate(100_000_000)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.bus.boxes.test_remote import children
+from tests.fixtures import TerminalStarter
+from tests.loopback import Loopback
 from tests.processes import LAGER
 
 FACTS = """
@@ -24,7 +26,7 @@ input("name? ")
 
 
 @pytest.fixture
-def screen(near: Any, terminal: Any, tmp_path: Path) -> Any:
+def screen(near: Loopback, terminal: TerminalStarter, tmp_path: Path) -> Any:
     """Start a script with --box on a terminal; what it was like before, and the terminal."""
 
     def start(text: Any, **env: Any) -> Any:
@@ -75,7 +77,7 @@ WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143,
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_terminal_is_restored(screen: Any, way: Any) -> None:
+def test_the_terminal_is_restored(screen: Any, way: str) -> None:
     text = "import sys\ninput('up\\n')\nsys.exit(3)\n"
     before, one = screen(text)
     one.expect("up")
@@ -102,7 +104,9 @@ def test_the_terminal_is_restored(screen: Any, way: Any) -> None:
 
 
 @pytest.mark.variant
-def test_only_a_terminal_here_is_a_terminal_on_the_box(near: Any, terminal: Any, tmp_path: Path) -> None:
+def test_only_a_terminal_here_is_a_terminal_on_the_box(
+    near: Loopback, terminal: TerminalStarter, tmp_path: Path
+) -> None:
     (tmp_path / "script.py").write_text(
         "import os, sys\nfor stream in (sys.stdout, sys.stderr):\n"
         "    print([os.isatty(fd) for fd in (0, 1, 2)], file=stream)\n"

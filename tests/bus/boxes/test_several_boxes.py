@@ -8,6 +8,9 @@ import pytest
 
 from lager_cli.boxes.names import box_table
 from tests.bus.boxes.tables import TWO_BOXES
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.loopback import Loopback
 from tests.processes import PATIENCE
 
 TABLE = f"""{TWO_BOXES}[boxes.refusing]
@@ -19,14 +22,16 @@ second = ["other"]
 
 
 @pytest.fixture
-def lab(near: Any) -> Any:
+def lab(near: Loopback) -> Any:
     near.table(TABLE)
     return near
 
 
 @pytest.mark.variant
 @pytest.mark.parametrize("named", ["@both", "near,other", "[no]*e[ar]*"])
-def test_a_group_and_a_pattern_are_shown_as_one_table(lager: Any, lab: Any, client: Any, run: Any, named: Any) -> None:
+def test_a_group_and_a_pattern_are_shown_as_one_table(
+    lager: Command, lab: Any, client: Client, run: Starter, named: str
+) -> None:
     run("import lager\nlager.pause(timeout=60)")
     id = client.paused()["id"]
     found = json.loads(lager("breakpoints", "--json", "--box", named).stdout)
@@ -34,7 +39,9 @@ def test_a_group_and_a_pattern_are_shown_as_one_table(lager: Any, lab: Any, clie
     client.call("ContinueAll")
 
 
-def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(lager: Any, lab: Any, client: Any, run: Any) -> None:
+def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(
+    lager: Command, lab: Any, client: Client, run: Starter
+) -> None:
     script = run("import lager\nlager.pause(timeout=60)")
     id = client.paused()["id"]
     done = lager("extend", id, "20m", "--box", "near,refusing")
@@ -55,19 +62,21 @@ def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(lager: Any, la
     [(["adc", "adc1", "--box", "@both"], "--box accepts one box here"),
      (["runs", "--box", "@x"], "no group of boxes @x"), (["continue", "--box", "x*"], "No box that you know matches")],
 )  # fmt: skip
-def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(lager: Any, lab: Any, words: Any, why: Any) -> None:
+def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(
+    lager: Command, lab: Any, words: list[str], why: str
+) -> None:
     done = lager(*words)
     assert done.returncode == 1
     assert why in done.stderr
 
 
 @pytest.mark.variant
-def test_a_group_of_one_is_that_box(lager: Any, lab: Any) -> None:
+def test_a_group_of_one_is_that_box(lager: Command, lab: Any) -> None:
     assert lager("adc", "adc1", "--box", "@second").returncode == lager("adc", "adc1", "--box", "other").returncode
 
 
 @pytest.mark.variant
-def test_the_time_of_each_box_can_be_limited(lager: Any, lab: Any) -> None:
+def test_the_time_of_each_box_can_be_limited(lager: Command, lab: Any) -> None:
     lab.table(f'{TABLE}\n[boxes.slow]\nssh = "near"\ncommand = "{lab.folder}/slow"\n')
     (lab.folder / "slow").write_text("#!/bin/sh\nexec sleep 60\n")
     (lab.folder / "slow").chmod(0o755)
@@ -77,7 +86,7 @@ def test_the_time_of_each_box_can_be_limited(lager: Any, lab: Any) -> None:
     assert lager("breakpoints", "--box", "slow,near", "--limit", "0").returncode == 2
 
 
-def test_groups_are_named_listed_and_removed_by_commands(lager: Any, tmp_path: Path) -> None:
+def test_groups_are_named_listed_and_removed_by_commands(lager: Command, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     for name in ("bench3", "bench4"):
         lager("boxes", "add", name, "bench.example.com", **env)
@@ -90,7 +99,7 @@ def test_groups_are_named_listed_and_removed_by_commands(lager: Any, tmp_path: P
     assert "@rack2" not in lager("boxes", **env).stdout
 
 
-def test_an_inventory_adds_what_is_not_there_yet(lager: Any, tmp_path: Path) -> None:
+def test_an_inventory_adds_what_is_not_there_yet(lager: Command, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     lager("boxes", "add", "bench3", "mine", **env)
     hosts = {"_meta": {}, "rack2": {"hosts": ["bench3", "bench4", "-oProxyCommand=x"]}, "x,y": {"hosts": ["bench4"]}}
@@ -120,7 +129,7 @@ def test_the_boxes_of_this_machine_come_behind_those_of_the_user(
 @pytest.mark.parametrize(
     "words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2", "-c", "1")]
 )
-def test_a_group_without_a_box_is_a_sentence(lager: Any, lab: Any, words: Any) -> None:
+def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Any, words: tuple[str, ...]) -> None:
     lab.table("[groups]\nlab = []\n")
     done = lager(words[0], "--box", "@lab", *words[1:])
     assert (done.returncode, done.stdout) == (1, "")
@@ -128,7 +137,7 @@ def test_a_group_without_a_box_is_a_sentence(lager: Any, lab: Any, words: Any) -
 
 
 @pytest.mark.parametrize("command", ["breakpoints", "status"])
-def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Any, lab: Any, command: Any) -> None:
+def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Command, lab: Any, command: str) -> None:
     for more in ((), ("--watch", "--json")):
         done = lager(command, *more, LAGER_BOX="@nothing")
         assert done.returncode == 1
@@ -136,7 +145,7 @@ def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Any, lab
 
 
 @pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])
-def test_groups_that_are_no_lists_are_reported(lager: Any, lab: Any, text: Any) -> None:
+def test_groups_that_are_no_lists_are_reported(lager: Command, lab: Any, text: str) -> None:
     lab.table(text)
     done = lager("breakpoints", "--box", "@lab")
     assert done.returncode == 1

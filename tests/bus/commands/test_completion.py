@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER, PATIENCE
+from tests.client import Client
+from tests.fixtures import Command, Starter, TerminalStarter
+from tests.processes import LAGER, PATIENCE, Process
+from tests.station import Station
 
 PAUSED = "import lager\nlager.pause('before the load', timeout=0)\n"
 BASH = """
@@ -17,7 +20,7 @@ _lager_completion lager && printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 @pytest.fixture
-def bash(station: Any, lager: Any, tmp_path: Path) -> Any:
+def bash(station: Station, lager: Command, tmp_path: Path) -> Any:
     """What bash offers for the last of these words."""
     completion = tmp_path / "completion"
     completion.write_text(lager("completion", "bash").stdout)
@@ -35,12 +38,12 @@ def bash(station: Any, lager: Any, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def paused(run: Any, client: Any) -> Any:
+def paused(run: Starter, client: Client) -> Any:
     run(PAUSED)
     return client.paused()["id"]
 
 
-def test_bash_offers_commands_options_ids_and_nets(bash: Any, paused: Any, bench: Any) -> None:
+def test_bash_offers_commands_options_ids_and_nets(bash: Any, paused: Any, bench: Process) -> None:
     assert bash("lager br") == ["breakpoints"]
     assert {"--continue", "--continue-all"} <= set(bash("lager python --con"))
     assert paused in bash(f"lager python --continue {paused[:2]}")
@@ -49,20 +52,20 @@ def test_bash_offers_commands_options_ids_and_nets(bash: Any, paused: Any, bench
 
 
 @pytest.mark.variant
-def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(bash: Any, paused: Any, bench: Any) -> None:
+def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(bash: Any, paused: Any, bench: Process) -> None:
     assert paused in bash(f"lager python --extend {paused[:2]}")
     assert "supply2" in bash("lager supply sup")
     assert not [net for net in bash("lager supply ''") if net.startswith("adc")]
 
 
-def test_fish_shows_what_an_id_is(station: Any, start: Any, paused: Any, tmp_path: Path) -> None:
+def test_fish_shows_what_an_id_is(station: Station, start: Starter, paused: Any, tmp_path: Path) -> None:
     source = 'lager completion fish | source; complete -C "lager python --continue "'
     fish = start("fish", "--no-config", "-c", source, HOME=str(tmp_path))
     assert f"{paused}\tbefore the load (script.py:2)" in fish.out.rest()
     assert fish.wait() == 0
 
 
-def test_zsh_completes_as_it_is_typed(terminal: Any, paused: Any, tmp_path: Path) -> None:
+def test_zsh_completes_as_it_is_typed(terminal: TerminalStarter, paused: Any, tmp_path: Path) -> None:
     shell = terminal("/bin/zsh", "-f", "-i", HOME=str(tmp_path), PS1="%% ", TERM="xterm")
     shell.expect("% ")
     shell.type('autoload -Uz compinit; compinit -u -D; eval "$(lager completion zsh)"; echo rea""dy\n')
@@ -73,7 +76,7 @@ def test_zsh_completes_as_it_is_typed(terminal: Any, paused: Any, tmp_path: Path
 
 
 @pytest.mark.variant
-def test_a_program_completes_files(station: Any, start: Any, tmp_path: Path) -> None:
+def test_a_program_completes_files(station: Station, start: Starter, tmp_path: Path) -> None:
     (tmp_path / "measure.py").touch()
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager python mea"')
     assert "measure.py" in fish.out.rest()
@@ -86,7 +89,7 @@ def test_a_module_is_not_taken_for_a_file(bash: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.variant
-def test_fish_shows_what_is_said_behind_a_comma(start: Any) -> None:
+def test_fish_shows_what_is_said_behind_a_comma(start: Starter) -> None:
     fish = start("fish", "--no-config", "-c", 'lager completion fish | source; complete -C "lager instr"')
     assert "instruments\tList the instruments in use, and who holds them.\n" in fish.out.rest()
 
@@ -99,7 +102,9 @@ def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(
     assert bash("lager python --continue ''", LAGER_BUS_ADDRESS=f"unix:path={tmp_path}/none") == []
 
 
-def test_no_label_reaches_the_shell_as_more_than_text(station: Any, start: Any, client: Any, tmp_path: Path) -> None:
+def test_no_label_reaches_the_shell_as_more_than_text(
+    station: Station, start: Starter, client: Client, tmp_path: Path
+) -> None:
     script = tmp_path / "evil.py"
     script.write_text("import lager\nlager.pause('a\\tb\\nplain,$(touch x)\\x1b[2J', timeout=0)\n")
     start(LAGER, "python", str(script))
@@ -111,7 +116,7 @@ def test_no_label_reaches_the_shell_as_more_than_text(station: Any, start: Any, 
     assert not (tmp_path / "x").exists()
 
 
-def test_an_unknown_shell_is_refused(lager: Any) -> None:
+def test_an_unknown_shell_is_refused(lager: Command) -> None:
     refused = lager("completion", "csh")
     assert refused.returncode == 2
     assert "is none of bash, zsh, fish." in refused.stderr
@@ -126,7 +131,7 @@ def test_an_unknown_shell_is_refused(lager: Any) -> None:
     ids=["some", "all"],
 )
 def test_names_of_boxes_and_ids_of_runs_are_offered(
-    bash: Any, lager: Any, run: Any, client: Any, tmp_path: Path, cases: Any
+    bash: Any, lager: Command, run: Starter, client: Client, tmp_path: Path, cases: Any
 ) -> None:
     lager("boxes", "add", "bench3", "anna@bench3.example.com", XDG_CONFIG_HOME=str(tmp_path))
     assert bash("lager boxes remove ''", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]

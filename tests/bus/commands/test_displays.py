@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScreenStarter, ScriptWriter, Starter
 from tests.processes import LAGER
 
 PAUSES = "import lager\nlager.pause('look here', timeout=300)\n"
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("own_station", "bench")
 
 
 @pytest.fixture(autouse=True)
-def pausing(script: Any, start: Any, client: Any) -> None:
+def pausing(script: ScriptWriter, start: Starter, client: Client) -> None:
     """A script that is paused, and the scripts of the displays."""
     script(ASKS, "asks.py")
     start(LAGER, "python", script(PAUSES, "pauses.py"))
@@ -35,7 +37,7 @@ def pausing(script: Any, start: Any, client: Any) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: " ".join([way[0], *([way[1]] if way[1] == "plain" else way[1])]))
 @pytest.mark.parametrize("display", SHOWN)
 def test_a_display_is_whole_on_every_terminal(
-    request: pytest.FixtureRequest, screen: Any, display: Any, way: Any
+    request: pytest.FixtureRequest, screen: ScreenStarter, display: str, way: Any
 ) -> None:
     words, seen, ending = SHOWN[display]
     size, options = way
@@ -55,7 +57,7 @@ def test_a_display_is_whole_on_every_terminal(
     assert display in OWN_LINES or max(map(len, re.split(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]", text))) <= columns
 
 
-def test_a_pipe_gets_lines_without_colours(start: Any, client: Any) -> None:
+def test_a_pipe_gets_lines_without_colours(start: Starter, client: Client) -> None:
     for words, seen, ended in (
         (["python", "pauses.py"], "timeout   resumes in", True),
         (["python", "asks.py"], "answer    a number from 1 to 20 mm, or: ", True),

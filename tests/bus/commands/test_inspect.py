@@ -9,6 +9,7 @@ import pytest
 
 from lager.errors import AmbiguousId, Failed, InvalidArgument, NoSuchBreakpoint
 from tests.client import Client
+from tests.fixtures import Starter
 
 SCRIPT = """
 import lager, os, threading
@@ -24,8 +25,8 @@ print("went on")
 
 
 @pytest.fixture
-def paused(run: Any, client: Any) -> Any:
-    process = run(SCRIPT)
+def paused(run: Starter, client: Client) -> Any:
+    process: Any = run(SCRIPT)
     process.details = client.paused()
     return process
 
@@ -35,7 +36,7 @@ def inspect(client: Client, id: str, **options: Any) -> dict[str, Any]:
     return shown
 
 
-def test_a_look_at_a_pause_without_a_console(paused: Any, client: Any) -> None:
+def test_a_look_at_a_pause_without_a_console(paused: Any, client: Client) -> None:
     id = paused.details["id"]
     look = inspect(client, id[:6], context=1)
     assert [(line["line"], line["text"], line["here"]) for line in look["source"]] == [
@@ -53,7 +54,7 @@ def test_a_look_at_a_pause_without_a_console(paused: Any, client: Any) -> None:
     assert paused.out.rest() == "went on\n"
 
 
-def test_how_much_is_shown(paused: Any, client: Any) -> None:
+def test_how_much_is_shown(paused: Any, client: Client) -> None:
     id = paused.details["id"]
     assert [line["here"] for line in inspect(client, id, context=0)["source"]] == [True]
     assert len(inspect(client, id, context=1 << 31)["source"]) == 10
@@ -61,7 +62,7 @@ def test_how_much_is_shown(paused: Any, client: Any) -> None:
     client.call("Continue", "s", id)
 
 
-def test_which_pause_is_meant(run: Any, client: Any) -> None:
+def test_which_pause_is_meant(run: Starter, client: Client) -> None:
     run("import lager, threading\nfor _ in '12': threading.Thread(target=lager.pause).start()\n")
     run_id = {client.paused()["run_id"], client.paused()["run_id"]}.pop()
     with pytest.raises(AmbiguousId, match="That run has 2 pauses"):
@@ -74,7 +75,7 @@ def test_which_pause_is_meant(run: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_script_that_is_stopped_gives_a_refusal(paused: Any, client: Any) -> None:
+def test_a_script_that_is_stopped_gives_a_refusal(paused: Any, client: Client) -> None:
     id, pid = paused.details["id"], paused.details["pid"]
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(Failed, match=f"The script of {id} cannot be inspected: it did not answer within"):

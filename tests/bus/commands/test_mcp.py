@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 
 from lager_cli import main
+from tests.bus.instruments.safe_bench import SafeBench
 from tests.bus.lagerd.home import a_home
 from tests.client import Client
-from tests.processes import LAGER
+from tests.fixtures import Command, Starter
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 # Each process of the tests would import the SDK, which takes a second: only that of this group does.
 pytestmark = pytest.mark.xdist_group("mcp")
@@ -50,7 +53,7 @@ async def said(one: Any, tool: Any, **arguments: Any) -> Any:
 
 
 def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(
-    station: Any, bench: Any, run: Any, client: Any, tmp_path: Path
+    station: Station, bench: Process, run: Starter, client: Client, tmp_path: Path
 ) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
@@ -77,7 +80,7 @@ def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(
 
 @pytest.mark.variant
 def test_the_whole_bench_and_a_net_that_is_not_on_it(
-    station: Any, bench: Any, run: Any, client: Any, tmp_path: Path
+    station: Station, bench: Process, run: Starter, client: Client, tmp_path: Path
 ) -> None:
     run(SCRIPT)
     client.paused()
@@ -100,7 +103,7 @@ def test_a_long_answer_is_short_and_says_that_it_was_cut() -> None:
 
 
 @pytest.mark.parametrize("words", [["--allow", "everything"], ["--allow", ""], ["--allow", "extend,,set"]])
-def test_an_act_that_is_none_is_refused(lager: Any, words: Any) -> None:
+def test_an_act_that_is_none_is_refused(lager: Command, words: list[str]) -> None:
     done = lager("mcp", *words)
     assert done.returncode == 2
     assert "is not one of extend, continue, set, evaluate, answer" in done.stderr
@@ -182,7 +185,7 @@ def odd(chance: Any, known: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_random_arguments_change_nothing_on_the_bench_in_a_script_or_in_a_file(
-    station: Any, nets: Any, run: Any, client: Any, lager: Any, tmp_path: Path
+    station: Station, nets: SafeBench, run: Starter, client: Client, lager: Command, tmp_path: Path
 ) -> None:
     run(SCRIPT)
     pause = client.paused()

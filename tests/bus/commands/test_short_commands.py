@@ -4,23 +4,25 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER
+from tests.station import Station
 
 PAUSING = "import lager\nlager.pause('{0}', timeout=200, interactive=True)\nprint('after')\n"
 ACTIVE = "import time, lager\nprint('begun', flush=True)\ntry:\n    time.sleep(600)\nfinally:\n    print('put away')\n"
 
 
 @pytest.fixture
-def own_runs(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_runs(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No runs of other tests are known."""
     monkeypatch.setitem(station.env, "XDG_STATE_HOME", str(tmp_path / "state"))
 
 
-def test_continue_resumes_the_only_pause(run: Any, client: Any, lager: Any) -> None:
+def test_continue_resumes_the_only_pause(run: Starter, client: Client, lager: Command) -> None:
     process = run(PAUSING.format("it"))
     id = client.paused()["id"]
     assert lager("continue").stdout == f"Resumed {id}.\n"
@@ -31,7 +33,7 @@ def test_continue_resumes_the_only_pause(run: Any, client: Any, lager: Any) -> N
 _SLOW = {"asyncio", "click", "dataclasses", "inspect", "json", "pathlib", "subprocess", "urllib.parse"}
 
 
-def test_continue_imports_nothing_that_takes_long(run: Any, client: Any, station: Any) -> None:
+def test_continue_imports_nothing_that_takes_long(run: Starter, client: Client, station: Station) -> None:
     process = run(PAUSING.format("it") * 2)
     entry = (
         "import sys; before = {*sys.modules}; from lager_cli.entry import run\n"
@@ -46,7 +48,7 @@ def test_continue_imports_nothing_that_takes_long(run: Any, client: Any, station
     assert process.wait() == 0
 
 
-def test_continue_takes_an_id_a_prefix_and_a_run(run: Any, client: Any, lager: Any) -> None:
+def test_continue_takes_an_id_a_prefix_and_a_run(run: Starter, client: Client, lager: Command) -> None:
     process = run(PAUSING.format("it") * 3)
     for key, length in (("id", 8), ("id", 4), ("run_id", 36)):
         pause = client.paused()
@@ -55,7 +57,7 @@ def test_continue_takes_an_id_a_prefix_and_a_run(run: Any, client: Any, lager: A
     assert process.wait() == 0
 
 
-def test_of_two_pauses_one_has_to_be_named(run: Any, client: Any, lager: Any) -> None:
+def test_of_two_pauses_one_has_to_be_named(run: Starter, client: Client, lager: Command) -> None:
     processes = [run(PAUSING.format(label)) for label in ("one", "two")]
     ids = [client.paused()["id"] for _ in processes]
     refused = lager("continue")
@@ -66,14 +68,14 @@ def test_of_two_pauses_one_has_to_be_named(run: Any, client: Any, lager: Any) ->
 
 
 @pytest.mark.parametrize("words", [["continue"], ["console"], ["extend", "10m"]])
-def test_without_a_pause_they_say_so(client: Any, lager: Any, words: Any) -> None:
+def test_without_a_pause_they_say_so(client: Client, lager: Command, words: list[str]) -> None:
     refused = lager(*words)
     assert refused.returncode == 1
     assert refused.stderr.startswith("lager: You have no paused script")
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_extend_gives_the_only_pause_more_time(run: Any, client: Any, lager: Any, named: Any) -> None:
+def test_extend_gives_the_only_pause_more_time(run: Starter, client: Client, lager: Command, named: bool) -> None:
     run(PAUSING.format("it"))
     id = client.paused()["id"]
     assert lager("extend", *([id] if named else []), "10m").stdout.startswith(f"{id} has 13m")
@@ -81,20 +83,20 @@ def test_extend_gives_the_only_pause_more_time(run: Any, client: Any, lager: Any
 
 
 @pytest.mark.parametrize("words", [["extend"], ["extend", "soon"], ["extend", "a", "b", "10m"], ["extend", "-1"]])
-def test_a_wrong_extend_is_one_sentence(lager: Any, words: Any) -> None:
+def test_a_wrong_extend_is_one_sentence(lager: Command, words: list[str]) -> None:
     refused = lager(*words)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
 
 
-def test_console_evaluates_in_the_only_pause(run: Any, client: Any, lager: Any) -> None:
+def test_console_evaluates_in_the_only_pause(run: Starter, client: Client, lager: Command) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('it', timeout=200, interactive=True)\n")
     client.paused()
     assert lager("console", stdin="volts * 2\n").stdout == "6.6\n"
 
 
 def test_pause_attach_and_kill_take_the_only_run(
-    own_runs: Any, client: Any, lager: Any, script: Any, start: Any
+    own_runs: None, client: Client, lager: Command, script: ScriptWriter, start: Starter
 ) -> None:
     assert lager("python", "--detach", script(ACTIVE)).returncode == 0
     following = start(LAGER, "attach")
@@ -111,7 +113,7 @@ def test_pause_attach_and_kill_take_the_only_run(
 
 @pytest.mark.parametrize(("answer", "ends"), [("n", False), ("", False), ("y", True)])
 def test_kill_without_a_run_asks_first(
-    own_runs: Any, lager: Any, script: Any, terminal: Any, answer: Any, ends: Any
+    own_runs: None, lager: Command, script: ScriptWriter, terminal: TerminalStarter, answer: str, ends: bool
 ) -> None:
     run = lager("python", "--detach", script(ACTIVE)).stdout.split()[0]
     asked = terminal(LAGER, "kill")
@@ -123,7 +125,7 @@ def test_kill_without_a_run_asks_first(
     lager("kill", run, "--signal", "KILL")
 
 
-def test_a_bench_of_ones_own_has_no_page(lager: Any) -> None:
+def test_a_bench_of_ones_own_has_no_page(lager: Command) -> None:
     done = lager("page")
     assert done.returncode == 1
     assert "every user of this machine could reach your bench" in " ".join(done.stderr.split())

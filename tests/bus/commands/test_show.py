@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.client import NAME, PATH
+from tests.client import NAME, PATH, Client
+from tests.fixtures import Command, Starter, TerminalStarter
 from tests.processes import LAGER
 
 SCRIPT = """
@@ -27,14 +28,14 @@ pause("holding", timeout=0)
 
 
 @pytest.fixture
-def paused(run: Any, client: Any) -> Iterator[Any]:
+def paused(run: Starter, client: Client) -> Iterator[Any]:
     run(SCRIPT)
     pause = client.paused()
     yield pause
     client.call("Continue", "s", pause["id"])
 
 
-def test_show_prints_everything(paused: Any, lager: Any, client: Any) -> None:
+def test_show_prints_everything(paused: Any, lager: Command, client: Client) -> None:
     shown = lager("breakpoints", "show", paused["id"][:4])
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "\x1b" not in shown.stdout
@@ -55,7 +56,7 @@ def test_show_prints_everything(paused: Any, lager: Any, client: Any) -> None:
     assert client.list()[0]["consoles"] == 0
 
 
-def test_as_json(paused: Any, lager: Any) -> None:
+def test_as_json(paused: Any, lager: Command) -> None:
     look = json.loads(lager("breakpoints", "show", paused["run_id"], "--json").stdout)
     assert paused.keys() - look.keys() == set()
     assert look["variables"][1] == {"name": "readings", "type": "dict", "value": "{'adc1': 1.25}", "kind": "variable"}
@@ -64,7 +65,7 @@ def test_as_json(paused: Any, lager: Any) -> None:
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_instruments_and_their_nets(run: Any, client: Any, lager: Any) -> None:
+def test_the_instruments_and_their_nets(run: Starter, client: Client, lager: Command) -> None:
     run(HOLDS)
     pause = client.paused()
     shown = lager("breakpoints", "show", pause["id"]).stdout
@@ -82,13 +83,13 @@ def test_the_instruments_and_their_nets(run: Any, client: Any, lager: Any) -> No
     client.call("Continue", "s", pause["id"])
 
 
-def test_who_is_attached(paused: Any, lager: Any, start: Any) -> None:
+def test_who_is_attached(paused: Any, lager: Command, start: Starter) -> None:
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {paused['id']}")
     console.out.expect("42\n")
     assert f"\n  consoles  {paused['user']}\n" in lager("breakpoints", "show", paused["id"]).stdout
 
 
-def test_show_without_an_answer_of_the_script(client: Any, lager: Any) -> None:
+def test_show_without_an_answer_of_the_script(client: Client, lager: Command) -> None:
     details = {"id": "0123abcd", "label": "by hand"}
     standing = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
     client.paused()
@@ -102,13 +103,13 @@ def test_show_without_an_answer_of_the_script(client: Any, lager: Any) -> None:
     assert standing.result() == ["continued"]
 
 
-def test_show_of_an_unknown_pause(lager: Any) -> None:
+def test_show_of_an_unknown_pause(lager: Command) -> None:
     shown = lager("breakpoints", "show", "ffff")
     assert (shown.returncode, shown.stdout) == (1, "")
     assert "No paused script has the id 'ffff'" in shown.stderr
 
 
-def test_a_width_of_80_columns(paused: Any, terminal: Any) -> None:
+def test_a_width_of_80_columns(paused: Any, terminal: TerminalStarter) -> None:
     screen = terminal(LAGER, "breakpoints", "show", paused["id"])
     assert screen.wait() == 0
     assert max(len(line) for line in screen.screen.text.splitlines()) <= 80

@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.client import Client
+from tests.fixtures import ScreenStarter, ScriptWriter, Starter
 from tests.processes import LAGER
 from tests.screen import SIZES
+from tests.station import Station
 
 WATCH = (LAGER, "breakpoints", "--watch")
 KEYS = "j/k select  c continue  e +5m  E extend  o console  ? help  q leave"
@@ -26,7 +29,7 @@ for n in range(30):
 
 
 @pytest.fixture
-def pause(start: Any, script: Any, client: Client) -> Any:
+def pause(start: Starter, script: ScriptWriter, client: Client) -> Any:
     """Start a script that pauses; what lagerd tells of it."""
 
     def starter(label: str, *, interactive: bool = True, timeout: float = 300) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def pause(start: Any, script: Any, client: Client) -> Any:
 
 
 @pytest.fixture
-def own(own_station: Any) -> Any:
+def own(own_station: Station) -> Any:
     """What is here is all there is."""
     return own_station
 
@@ -49,7 +52,9 @@ def selected(view: Any) -> str:
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_the_table_updates_itself(own: Any, screen: Any, pause: Any, client: Any, columns: Any, rows: Any) -> None:
+def test_the_table_updates_itself(
+    own: Any, screen: ScreenStarter, pause: Any, client: Client, columns: Any, rows: Any
+) -> None:
     view = screen(*WATCH, columns=columns, rows=rows)
     view.until(lambda shown: "No script is paused." in shown and shown.endswith(KEYS))
     assert view.lines == ["No script is paused.", *[""] * (rows - 2), f"0 paused  {KEYS}"]
@@ -72,7 +77,7 @@ def test_the_table_updates_itself(own: Any, screen: Any, pause: Any, client: Any
     assert view.wait() == 0
 
 
-def test_the_keys(own: Any, screen: Any, pause: Any, client: Any) -> None:
+def test_the_keys(own: Any, screen: ScreenStarter, pause: Any, client: Client) -> None:
     pauses = [pause("one"), pause("two", interactive=False)]
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -88,7 +93,7 @@ def test_the_keys(own: Any, screen: Any, pause: Any, client: Any) -> None:
         ("\x1b[F", 1),
     ):
         view.type(keys)
-        view.until(lambda _, index=index: selected(view) == pauses[index]["id"])
+        view.until(partial(lambda id, _: selected(view) == id, pauses[index]["id"]))
     view.type("o")
     view.sees("has no console")
     view.type("e")
@@ -123,7 +128,7 @@ def test_the_keys(own: Any, screen: Any, pause: Any, client: Any) -> None:
 
 
 def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(
-    own: Any, screen: Any, pause: Any, client: Any
+    own: Any, screen: ScreenStarter, pause: Any, client: Client
 ) -> None:
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
@@ -140,7 +145,7 @@ def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(
     assert [one["id"] for one in client.list()] == [first["id"]]
 
 
-def test_a_console_and_back(own: Any, screen: Any, pause: Any, client: Any) -> None:
+def test_a_console_and_back(own: Any, screen: ScreenStarter, pause: Any, client: Client) -> None:
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -164,7 +169,7 @@ def test_a_console_and_back(own: Any, screen: Any, pause: Any, client: Any) -> N
 
 @pytest.mark.variant
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
-def test_the_last_minute_stands_out(own: Any, screen: Any, pause: Any, client: Any, env: Any) -> None:
+def test_the_last_minute_stands_out(own: Any, screen: ScreenStarter, pause: Any, client: Client, env: Any) -> None:
     pause("long")
     pause("short", timeout=50)
     view = screen(*WATCH, **env)
@@ -178,7 +183,9 @@ def test_the_last_minute_stands_out(own: Any, screen: Any, pause: Any, client: A
 
 
 @pytest.mark.variant
-def test_more_rows_than_lines_and_another_size(own: Any, screen: Any, client: Any, start: Any, script: Any) -> None:
+def test_more_rows_than_lines_and_another_size(
+    own: Any, screen: ScreenStarter, client: Client, start: Starter, script: ScriptWriter
+) -> None:
     start(LAGER, "python", script(MANY))
     ids = [client.paused()["id"] for _ in range(30)]
     ids = [pause["id"] for pause in sorted(client.list(), key=lambda pause: (pause["since"], pause["id"]))]
@@ -199,7 +206,9 @@ def test_more_rows_than_lines_and_another_size(own: Any, screen: Any, client: An
     assert view.wait() == 0
 
 
-def test_the_table_survives_restarts_of_lagerd_and_the_bus(own: Any, screen: Any, pause: Any, client: Any) -> None:
+def test_the_table_survives_restarts_of_lagerd_and_the_bus(
+    own: Any, screen: ScreenStarter, pause: Any, client: Client
+) -> None:
     one = pause("one")
     view = screen(*WATCH)
     view.sees("1 paused")
@@ -224,7 +233,7 @@ def test_the_table_survives_restarts_of_lagerd_and_the_bus(own: Any, screen: Any
 
 @pytest.mark.variant
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_terminal_is_left_as_it_was(screen: Any, number: Any) -> None:
+def test_the_terminal_is_left_as_it_was(screen: ScreenStarter, number: Any) -> None:
     command = (
         "stty -a > before; lager breakpoints --watch; echo code $?; stty -a > after; cmp before after && echo same"
     )
@@ -238,7 +247,7 @@ def test_the_terminal_is_left_as_it_was(screen: Any, number: Any) -> None:
     view.wait()
 
 
-def test_what_a_pipe_gets(own: Any, start: Any, pause: Any, client: Any) -> None:
+def test_what_a_pipe_gets(own: Any, start: Starter, pause: Any, client: Client) -> None:
     before = pause("before")
     watching = [start(*WATCH), start(*WATCH, "--json")]
     for process in watching:
@@ -278,7 +287,7 @@ def test_what_a_pipe_gets(own: Any, start: Any, pause: Any, client: Any) -> None
     assert objects[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
 
 
-def test_a_closed_pipe_ends_it_even_without_changes(start: Any) -> None:
+def test_a_closed_pipe_ends_it_even_without_changes(start: Starter) -> None:
     process = start("/bin/bash", "-c", "lager breakpoints --watch | head -1; echo ${PIPESTATUS[0]}")
     assert process.out.expect("\n").startswith("EVENT")
     process.out.expect("141\n")
@@ -286,7 +295,7 @@ def test_a_closed_pipe_ends_it_even_without_changes(start: Any) -> None:
     assert process.err.rest() == ""
 
 
-def test_a_missing_lagerd_is_reported(own: Any, start: Any, screen: Any) -> None:
+def test_a_missing_lagerd_is_reported(own: Any, start: Starter, screen: ScreenStarter) -> None:
     own.kill_lagerd()
     process = start(*WATCH)
     assert process.wait() == 1
@@ -296,7 +305,7 @@ def test_a_missing_lagerd_is_reported(own: Any, start: Any, screen: Any) -> None
     assert "lagerd does not answer" in view.shown
 
 
-def test_a_dumb_terminal_gets_lines(screen: Any, pause: Any, client: Any) -> None:
+def test_a_dumb_terminal_gets_lines(screen: ScreenStarter, pause: Any, client: Client) -> None:
     view = screen(*WATCH, TERM="dumb", columns=200)
     one = pause("one")
     view.sees(one["id"])

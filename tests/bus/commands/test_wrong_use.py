@@ -25,7 +25,9 @@ from lager.errors import (
     NotInteractive,
 )
 from tests.client import NAME, PATH, Client
-from tests.processes import LAGER, PATIENCE, descriptors
+from tests.fixtures import Command
+from tests.processes import LAGER, PATIENCE, Process, descriptors
+from tests.station import Station
 
 
 class Rude(Client):
@@ -58,14 +60,14 @@ class Rude(Client):
 
 
 @pytest.fixture
-def rude(station: Any) -> Iterator[Any]:
+def rude(station: Station) -> Iterator[Any]:
     client = Rude(station.address)
     yield client
     client.close()
 
 
 @pytest.fixture
-def unharmed(station: Any, client: Any) -> Callable[[], None]:
+def unharmed(station: Station, client: Client) -> Callable[[], None]:
     """Check that lagerd answers, with the same pauses and no more descriptors than before."""
     pid = station.lagerd.pid
     while client.list():
@@ -121,12 +123,14 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("code", "text", "arguments"), [(c, t, a) for c, t, *a in COMMANDS])
-def test_commands(lager: Any, client: Any, unharmed: Any, code: Any, text: Any, arguments: Any) -> None:
+def test_commands(
+    lager: Command, client: Client, unharmed: Callable[[], None], code: Any, text: Any, arguments: Any
+) -> None:
     refused(lager("python", *arguments), code, text)
     unharmed()
 
 
-def test_an_empty_id_does_not_mean_the_only_pause(lager: Any, rude: Any) -> None:
+def test_an_empty_id_does_not_mean_the_only_pause(lager: Command, rude: Any) -> None:
     pausing = rude.pause("0aaaaaa1")
     refused(lager("python", "--continue", ""), 1, "No paused script has the id")
     assert not pausing.done()
@@ -134,7 +138,7 @@ def test_an_empty_id_does_not_mean_the_only_pause(lager: Any, rude: Any) -> None
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_without_an_id_several_pauses_are_ambiguous(lager: Any, rude: Any) -> None:
+def test_without_an_id_several_pauses_are_ambiguous(lager: Command, rude: Any) -> None:
     pausing = [rude.pause("abcd0001", label="one"), rude.pause("abcd0002", label="two")]
     done = lager("python", "--continue")
     assert done.returncode == 1
@@ -219,7 +223,7 @@ def is_refusal(answer: Incoming, name: str) -> None:
     assert "/lagerd/" not in text
 
 
-def test_calls_of_the_wrong_kind(rude: Any, unharmed: Any) -> None:
+def test_calls_of_the_wrong_kind(rude: Any, unharmed: Callable[[], None]) -> None:
     for member, signature, body, name in CALLS:
         is_refusal(rude.send(member, signature, *body), name)
     for details in DETAILS:
@@ -227,7 +231,7 @@ def test_calls_of_the_wrong_kind(rude: Any, unharmed: Any) -> None:
     unharmed()
 
 
-def test_unknown_objects_and_interfaces_are_refused(rude: Any, unharmed: Any) -> None:
+def test_unknown_objects_and_interfaces_are_refused(rude: Any, unharmed: Callable[[], None]) -> None:
     is_refusal(rude.send("List", path="/com/lager/Nothing"), "UnknownObject")
     is_refusal(rude.send("List", path="/com/lager"), "UnknownObject")
     is_refusal(rude.send("List", interface="com.lager.Nothing"), "UnknownMethod")
@@ -236,7 +240,7 @@ def test_unknown_objects_and_interfaces_are_refused(rude: Any, unharmed: Any) ->
     unharmed()
 
 
-def test_properties(rude: Any, unharmed: Any) -> None:
+def test_properties(rude: Any, unharmed: Callable[[], None]) -> None:
     kind = "org.freedesktop.DBus.Properties"
     assert rude.send("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
     assert set(rude.send("GetAll", "s", NAME, interface=kind).body()[0]) == {
@@ -256,7 +260,7 @@ def test_properties(rude: Any, unharmed: Any) -> None:
     unharmed()
 
 
-def test_unknown_and_missing_keys_are_accepted(rude: Any, unharmed: Any) -> None:
+def test_unknown_and_missing_keys_are_accepted(rude: Any, unharmed: Callable[[], None]) -> None:
     """New keys may be added: an older lagerd passes over what it does not know."""
     big = {f"key{n}": Variant("as", ["x" * 100] * 5) for n in range(100)}
     rude.start(rude._exchange(_pause({"id": Variant("s", "abcdef02"), "nested": _nested(60)} | big)))
@@ -281,7 +285,7 @@ def _nested(depth: int) -> Variant:
     return value
 
 
-def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Any) -> None:
+def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Callable[[], None]) -> None:
     bodies: list[tuple[str, list[Any]]] = [("sh", ["ffffffff", 0]), ("h", [0]), ("ah", [list(range(10))])]
     with open(os.devnull) as null, suppress(LagerError):
         for n in range(50):
@@ -301,7 +305,7 @@ def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Any) -> None:
 
 
 @pytest.mark.variant
-def test_no_answer_wanted(rude: Any, unharmed: Any) -> None:
+def test_no_answer_wanted(rude: Any, unharmed: Callable[[], None]) -> None:
     quiet = MessageFlag.NO_REPLY_EXPECTED
     for member, signature, body, _ in CALLS:
         rude.send(member, signature, *body, flags=quiet)
@@ -312,7 +316,7 @@ def test_no_answer_wanted(rude: Any, unharmed: Any) -> None:
     unharmed()
 
 
-def test_an_id_in_use(rude: Any, client: Any) -> None:
+def test_an_id_in_use(rude: Any, client: Client) -> None:
     pausing = rude.pause("abcdef04", label="the first")
     with pytest.raises(InvalidArgument, match="in use"):
         client.call("Pause", "a{sv}", {"id": "abcdef04", "label": "the second"})
@@ -322,7 +326,7 @@ def test_an_id_in_use(rude: Any, client: Any) -> None:
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_the_pause_of_another_process_is_refused(rude: Any, client: Any) -> None:
+def test_the_pause_of_another_process_is_refused(rude: Any, client: Client) -> None:
     known: list[tuple[str, str, list[Any]]] = [
         ("Interrupt", "s", []),
         ("Touch", "sua{sv}", [1, {}]),
@@ -342,7 +346,7 @@ def test_the_pause_of_another_process_is_refused(rude: Any, client: Any) -> None
         rude.call(member, signature, "abcdef05", *more)
 
 
-def test_a_script_that_takes_no_console_is_reported(rude: Any, client: Any, unharmed: Any) -> None:
+def test_a_script_that_takes_no_console_is_reported(rude: Any, client: Client, unharmed: Callable[[], None]) -> None:
     rude.pause("abcdef06", interactive=True)
     with pytest.raises(Failed, match="There is no object"):
         client.call("OpenConsole", "sa{sv}", "abcdef06", {})
@@ -354,7 +358,9 @@ def test_a_script_that_takes_no_console_is_reported(rude: Any, client: Any, unha
     unharmed()
 
 
-def test_unexpected_descriptors_of_an_answer_are_closed(station: Any, client: Any, unharmed: Any) -> None:
+def test_unexpected_descriptors_of_an_answer_are_closed(
+    station: Station, client: Client, unharmed: Callable[[], None]
+) -> None:
     """A script of our own make answers Attach with descriptors beside its empty answer."""
 
     class Leaky:
@@ -373,7 +379,7 @@ def test_unexpected_descriptors_of_an_answer_are_closed(station: Any, client: An
     unharmed()
 
 
-def test_scripts_that_die_as_they_pause(station: Any, client: Any, unharmed: Any) -> None:
+def test_scripts_that_die_as_they_pause(station: Station, client: Client, unharmed: Callable[[], None]) -> None:
     """However soon its connection ends, no pause without a script remains."""
 
     async def pause_and_die(n: int) -> None:
@@ -387,7 +393,7 @@ def test_scripts_that_die_as_they_pause(station: Any, client: Any, unharmed: Any
     unharmed()
 
 
-def test_a_client_that_does_not_speak_dbus_does_no_harm(station: Any, unharmed: Any) -> None:
+def test_a_client_that_does_not_speak_dbus_does_no_harm(station: Station, unharmed: Callable[[], None]) -> None:
     path = station.address.removeprefix("unix:path=")
     for words in (b"GET / HTTP/1.0\r\n\r\n", b"\0" * 4096, b"\0AUTH EXTERNAL 30\r\nBEGIN\r\n" + b"l" * 100):
         with socket.socket(socket.AF_UNIX) as rude:
@@ -397,7 +403,7 @@ def test_a_client_that_does_not_speak_dbus_does_no_harm(station: Any, unharmed: 
     unharmed()
 
 
-def test_errors_come_back_as_what_they_are(client: Any) -> None:
+def test_errors_come_back_as_what_they_are(client: Client) -> None:
     with pytest.raises(NoSuchBreakpoint):
         client.call("Continue", "s", "ffffffff")
     with pytest.raises(InvalidArgument):
@@ -406,7 +412,7 @@ def test_errors_come_back_as_what_they_are(client: Any) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--here"]])
-def test_lager_alone_shows_its_help(lager: Any, words: Any) -> None:
+def test_lager_alone_shows_its_help(lager: Command, words: Any) -> None:
     done = lager(*words)
     assert done.returncode == 2
     assert ("\nCommands:\n" in done.stdout, done.stderr == "") == ((True, True) if not words else (False, False))
@@ -415,7 +421,9 @@ def test_lager_alone_shows_its_help(lager: Any, words: Any) -> None:
 
 
 @pytest.mark.parametrize("words", ["--help", "breakpoints --json", "nets", "history --json"])
-def test_a_reader_that_has_had_enough_ends_a_command_as_sigpipe_does(station: Any, bench: Any, words: Any) -> None:
+def test_a_reader_that_has_had_enough_ends_a_command_as_sigpipe_does(
+    station: Station, bench: Process, words: str
+) -> None:
     reading, writing = os.pipe()
     os.close(reading)  # as head(1) does, once it has its lines
     try:

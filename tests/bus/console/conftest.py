@@ -9,10 +9,12 @@ import pytest
 
 from tests.bus.console.frames import Frames
 from tests.bus.console.raw import SCRIPT, Raw
+from tests.client import Client
+from tests.fixtures import Starter
 
 
 @pytest.fixture
-def paused(run: Any, client: Any) -> Iterator[Any]:
+def paused(run: Starter, client: Client) -> Iterator[dict[str, Any]]:
     """A script at an interactive pause; its details."""
     run(SCRIPT)
     yield (details := client.paused())
@@ -22,7 +24,7 @@ def paused(run: Any, client: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def raw(client: Any) -> Iterator[Any]:
+def raw(client: Client) -> Iterator[Callable[..., Raw]]:
     """Open raw consoles; they are closed with the test."""
     opened: list[Raw] = []
 
@@ -37,7 +39,7 @@ def raw(client: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(client: Any, until_the_end: ExitStack) -> Callable[..., Frames]:
+def opened(client: Client, until_the_end: ExitStack) -> Callable[..., Frames]:
     """Open a console of the pause `id` on a socket, which is closed with the test."""
 
     def opener(id: str, **options: Any) -> Frames:

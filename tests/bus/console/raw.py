@@ -65,6 +65,6 @@ def consoles(client: Client, id: str) -> int:
     return count
 
 
-def left(client: Any, id: str) -> None:
+def left(client: Client, id: str) -> None:
     """Wait until a console of `id` has left."""
     client.expect("Extended", lambda s: s.args[0] == id and s.args[2]["why"] == "detached")

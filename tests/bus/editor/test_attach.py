@@ -3,13 +3,18 @@
 import os
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bus.editor.editor import Editor, Message
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
+from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 SCRIPT = """
 import lager, threading
@@ -36,7 +41,7 @@ end.set()
 
 
 @pytest.fixture
-def stopped(run: Any, editor: Any) -> Any:
+def stopped(run: Starter, editor: Callable[..., Editor]) -> Any:
     """An editor that is attached, and the script."""
     script = run(SCRIPT)
     one = editor()
@@ -140,7 +145,7 @@ print("ended", flush=True)
 
 
 @pytest.mark.variant
-def test_a_value_whose_repr_never_ends_hides_no_other_one(run: Any, attached: Any) -> None:
+def test_a_value_whose_repr_never_ends_hides_no_other_one(run: Starter, attached: Callable[..., Editor]) -> None:
     script = run(HANGS)
     editor = attached()
     shown = local(editor, top(editor)["id"])
@@ -156,7 +161,7 @@ def test_a_value_whose_repr_never_ends_hides_no_other_one(run: Any, attached: An
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", ["exit()", "raise SystemExit(3)", "import sys; sys.exit('no')"])
-def test_code_that_exits_is_an_error_and_the_editor_stays(stopped: Any, source: Any) -> None:
+def test_code_that_exits_is_an_error_and_the_editor_stays(stopped: Any, source: str) -> None:
     editor, _ = stopped
     answer = editor.ask("evaluate", expression=source, context="repl")
     assert not answer["success"]
@@ -173,7 +178,7 @@ def test_continue_resumes_the_script(stopped: Any) -> None:
 
 
 @pytest.mark.variant
-def test_leaving_ends_an_evaluation_that_would_not_end(stopped: Any, client: Any) -> None:
+def test_leaving_ends_an_evaluation_that_would_not_end(stopped: Any, client: Client) -> None:
     editor, _ = stopped
     editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
     editor.event("output", lambda body: body["output"] == "on\n")
@@ -184,7 +189,7 @@ def test_leaving_ends_an_evaluation_that_would_not_end(stopped: Any, client: Any
 
 
 @pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
-def test_leaving_leaves_the_script_paused(stopped: Any, client: Any, way: Any) -> None:
+def test_leaving_leaves_the_script_paused(stopped: Any, client: Client, way: str) -> None:
     editor, _ = stopped
     (pause,) = client.list()
     if way == "disconnect":
@@ -199,7 +204,9 @@ def test_leaving_leaves_the_script_paused(stopped: Any, client: Any, way: Any) -
     client.call("Continue", "s", pause["id"])
 
 
-def test_who_resumed_it_is_told_and_the_next_pause_is_shown(run: Any, editor: Any, client: Any) -> None:
+def test_who_resumed_it_is_told_and_the_next_pause_is_shown(
+    run: Starter, editor: Callable[..., Editor], client: Client
+) -> None:
     run("import lager\nfor n in range(2): lager.pause(str(n), interactive=True, timeout=60)")
     one = editor()
     one.do("initialize")
@@ -212,7 +219,7 @@ def test_who_resumed_it_is_told_and_the_next_pause_is_shown(run: Any, editor: An
     one.do("continue", threadId=1)
 
 
-def test_an_editor_that_is_there_first_waits_for_the_next_pause(run: Any, editor: Any) -> None:
+def test_an_editor_that_is_there_first_waits_for_the_next_pause(run: Starter, editor: Callable[..., Editor]) -> None:
     one = editor()
     one.do("initialize")
     one.do("attach")
@@ -221,7 +228,7 @@ def test_an_editor_that_is_there_first_waits_for_the_next_pause(run: Any, editor
     one.do("continue", threadId=1)
 
 
-def test_an_id_that_no_pause_has_is_refused(editor: Any) -> None:
+def test_an_id_that_no_pause_has_is_refused(editor: Callable[..., Editor]) -> None:
     one = editor("12345678")
     one.do("initialize")
     refused = one.ask("attach")
@@ -238,7 +245,7 @@ def test_an_id_that_no_pause_has_is_refused(editor: Any) -> None:
      (("setBreakpoints", {"source": {"path": "a"}, "breakpoints": [5]}), "not valid"),
      (("attach", {}), "begun already")],
 )  # fmt: skip
-def test_what_cannot_be_done_is_a_sentence(stopped: Any, request_: Any, why: Any) -> None:
+def test_what_cannot_be_done_is_a_sentence(stopped: Any, request_: Any, why: str) -> None:
     editor, _ = stopped
     name, arguments = request_
     editor.raw({"seq": 1000, "type": "request", "command": name, "arguments": arguments})
@@ -256,7 +263,7 @@ def test_what_cannot_be_done_is_a_sentence(stopped: Any, request_: Any, why: Any
     ids=["http", "no number", "a list", "a long line", "many digits", "a huge length", "deep"],
 )  # fmt: skip
 def test_what_is_not_the_protocol_ends_it_with_a_sentence(
-    editor: Any, data: Any, capfd: pytest.CaptureFixture[str]
+    editor: Callable[..., Editor], data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one = editor()
     one.write(data)
@@ -267,7 +274,9 @@ def test_what_is_not_the_protocol_ends_it_with_a_sentence(
 ENDING = "import lager, sys\nlager.pause('here', interactive=True, timeout=60)\nsys.exit(3)"
 
 
-def test_the_end_of_an_attached_script_is_told_with_its_exit_code(start: Any, script: Any, attached: Any) -> None:
+def test_the_end_of_an_attached_script_is_told_with_its_exit_code(
+    start: Starter, script: ScriptWriter, attached: Callable[..., Editor]
+) -> None:
     process = start(LAGER, "python", script(ENDING))
     editor = attached()
     editor.do("continue", threadId=1)
@@ -278,7 +287,7 @@ def test_the_end_of_an_attached_script_is_told_with_its_exit_code(start: Any, sc
 
 @pytest.mark.parametrize("who", ["the script", "lager python"])
 def test_the_end_of_a_script_that_is_killed_is_told(
-    start: Any, script: Any, attached: Any, client: Any, who: Any
+    start: Starter, script: ScriptWriter, attached: Callable[..., Editor], client: Client, who: str
 ) -> None:
     process = start(LAGER, "python", script(ENDING))
     editor = attached()
@@ -291,7 +300,9 @@ def test_the_end_of_a_script_that_is_killed_is_told(
 
 
 @pytest.mark.variant
-def test_the_end_of_a_script_without_a_record_is_told_too(run: Any, attached: Any, tmp_path: Path) -> None:
+def test_the_end_of_a_script_without_a_record_is_told_too(
+    run: Starter, attached: Callable[..., Editor], tmp_path: Path
+) -> None:
     run(ENDING, XDG_STATE_HOME=str(tmp_path / "other"))
     editor = attached()
     editor.do("continue", threadId=1)
@@ -300,7 +311,7 @@ def test_the_end_of_a_script_without_a_record_is_told_too(run: Any, attached: An
 
 @pytest.mark.variant
 def test_the_end_of_a_script_of_a_box_is_told(
-    near: Any, station: Any, tmp_path: Path, start: Any, script: Any, client: Any
+    near: Loopback, station: Station, tmp_path: Path, start: Starter, script: ScriptWriter, client: Client
 ) -> None:
     start(LAGER, "python", script(ENDING))
     one = Editor(station.env, tmp_path, (client.paused()["id"], "--box", "near"))

@@ -1,12 +1,16 @@
 """The same script, stopped at the same line, by `lager dap` and by debugpy: stack, scopes and values."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bus.editor.editor import Editor
+from tests.client import Client
+from tests.fixtures import Starter
+from tests.station import Station
 
 SCRIPT = """
 import lager
@@ -56,7 +60,7 @@ def row(editor: Editor, one: dict[str, Any], depth: int) -> tuple[Any, ...]:
 
 @pytest.mark.slow
 def test_debugpy_shows_the_same_stack_scopes_and_values(
-    run: Any, attached: Any, station: Any, client: Any, tmp_path: Path
+    run: Starter, attached: Callable[..., Editor], station: Station, client: Client, tmp_path: Path
 ) -> None:
     run(SCRIPT)
     ours = shown(attached())

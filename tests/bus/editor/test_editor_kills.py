@@ -13,6 +13,7 @@ import pytest
 from tests.bus.editor.editor import Editor, Message
 from tests.client import Client
 from tests.processes import LAGER, PATIENCE, Process
+from tests.station import Station
 
 SCRIPT = """
 import lager
@@ -33,7 +34,7 @@ MESSAGES: list[tuple[str, Message]] = [
 
 
 @pytest.fixture
-def world(own_station: Any, tmp_path: Path) -> Iterator[Any]:
+def world(own_station: Station, tmp_path: Path) -> Iterator[Any]:
     """A station of its own, a script that is paused, and an editor."""
     (tmp_path / "script.py").write_text(SCRIPT)
     with contextlib.ExitStack() as stack:
@@ -59,7 +60,7 @@ def say(editor: Editor, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", range(1, len(MESSAGES) + 1))
 @pytest.mark.parametrize("victim", ["the adapter", "lagerd", "the script"])
-def test_a_kill_at_each_message(world: Any, victim: Any, count: Any) -> None:
+def test_a_kill_at_each_message(world: Any, victim: str, count: int) -> None:
     station, client, script, editor = world
     pid = client.list()[0]["pid"]
     say(editor, count)

@@ -1,11 +1,13 @@
 """An editor steps a paused script, and follows the steps of others."""
 
 import os
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.bus.editor.editor import Message
+from tests.bus.editor.editor import Editor, Message
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, PATIENCE
 
 SCRIPT = """
@@ -25,12 +27,12 @@ end.set()
 """
 
 
-def top(editor: Any) -> tuple[str, int]:
+def top(editor: Editor) -> tuple[str, int]:
     frame = editor.do("stackTrace", threadId=1)["stackFrames"][0]
     return frame["name"], frame["line"]
 
 
-def step(editor: Any, request: str) -> tuple[str, int]:
+def step(editor: Editor, request: str) -> tuple[str, int]:
     """Step, and return where the script is paused then."""
     number = editor.send(request, threadId=1)
     told = [editor.until(lambda m: is_about_step(m, number)) for _ in range(3)]
@@ -45,7 +47,7 @@ def is_about_step(message: Message, number: int) -> bool:
 
 
 def test_an_editor_steps_over_into_and_out_of_a_call_with_new_frames_each_time(
-    run: Any, attached: Any, client: Any
+    run: Starter, attached: Callable[..., Editor], client: Client
 ) -> None:
     script = run(SCRIPT)
     editor = attached()
@@ -68,7 +70,7 @@ def test_an_editor_steps_over_into_and_out_of_a_call_with_new_frames_each_time(
 
 @pytest.mark.variant
 def test_all_editors_and_consoles_follow_a_step_and_one_may_leave(
-    run: Any, attached: Any, client: Any, lager: Any
+    run: Starter, attached: Callable[..., Editor], client: Client, lager: Command
 ) -> None:
     run(SCRIPT)
     one, other = attached(), attached()
@@ -85,7 +87,7 @@ def test_all_editors_and_consoles_follow_a_step_and_one_may_leave(
 
 
 def test_while_a_step_runs_requests_are_refused_and_the_editor_may_leave(
-    start: Any, script: Any, attached: Any, client: Any, gate: Any
+    start: Starter, script: ScriptWriter, attached: Callable[..., Editor], client: Client, gate: tuple[int, int]
 ) -> None:
     code = "import lager, os\nlager.pause(interactive=True, timeout=60)\nos.read(0, 1)\na = 5\n"
     process = start(LAGER, "python", script(code), stdin=gate[0])
@@ -118,7 +120,7 @@ def test_while_a_step_runs_requests_are_refused_and_the_editor_may_leave(
     ids=["pause", "error", "end"],
 )
 def test_a_step_ends_at_another_pause_an_error_or_the_end_of_the_thread(
-    run: Any, attached: Any, client: Any, last: Any, reason: Any
+    run: Starter, attached: Callable[..., Editor], client: Client, last: str, reason: str
 ) -> None:
     code = f"import lager\nlager.pause('first', interactive=True, timeout=60)\n{last}\n"
     run(code, options=("--pause-on-error",))
@@ -135,7 +137,9 @@ def test_a_step_ends_at_another_pause_an_error_or_the_end_of_the_thread(
         assert not editor.ask("next", threadId=1)["success"]
 
 
-def test_a_question_cannot_be_stepped_and_an_error_neither(run: Any, attached: Any, client: Any) -> None:
+def test_a_question_cannot_be_stepped_and_an_error_neither(
+    run: Starter, attached: Callable[..., Editor], client: Client
+) -> None:
     run("import lager; lager.ask('Go on?', default=True)")
     editor = attached()
     (pause,) = client.list()
@@ -145,7 +149,9 @@ def test_a_question_cannot_be_stepped_and_an_error_neither(run: Any, attached: A
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_step_is_refused_while_an_instrument_is_lent(run: Any, attached: Any, client: Any, lager: Any) -> None:
+def test_a_step_is_refused_while_an_instrument_is_lent(
+    run: Starter, attached: Callable[..., Editor], client: Client, lager: Command
+) -> None:
     run("""
 import lager
 supply = lager.Net.get("supply2", type="supply")
@@ -159,7 +165,9 @@ lager.pause(interactive=True, timeout=60)
     client.call("ContinueAll")
 
 
-def test_the_error_of_a_pause_is_told_with_its_stack_and_its_cause(run: Any, attached: Any, client: Any) -> None:
+def test_the_error_of_a_pause_is_told_with_its_stack_and_its_cause(
+    run: Starter, attached: Callable[..., Editor], client: Client
+) -> None:
     run(
         """
 class Low(Exception):
@@ -185,7 +193,9 @@ measure()
 
 
 @pytest.mark.variant
-def test_a_pause_without_an_error_has_no_exception_information(run: Any, attached: Any, client: Any) -> None:
+def test_a_pause_without_an_error_has_no_exception_information(
+    run: Starter, attached: Callable[..., Editor], client: Client
+) -> None:
     run("import lager; lager.pause(interactive=True, timeout=60)")
     editor = attached()
     assert not editor.ask("exceptionInfo", threadId=1)["success"]

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from tests.bus.editor.editor import Editor
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.loopback import Loopback
+from tests.station import Station
 
 SCRIPT = """
 import lager, os, sys
@@ -19,7 +23,7 @@ sys.exit(3)
 
 
 @pytest.fixture
-def launched(editor: Any, tmp_path: Path) -> Any:
+def launched(editor: Callable[..., Editor], tmp_path: Path) -> Any:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")
@@ -41,7 +45,7 @@ def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched: Any) 
 
 
 @pytest.mark.parametrize("way", ["disconnect", "terminate", "the end of its input"])
-def test_ending_the_session_ends_the_script(launched: Any, client: Any, way: Any) -> None:
+def test_ending_the_session_ends_the_script(launched: Any, client: Client, way: str) -> None:
     if way == "the end of its input":
         assert launched.close() == 0
     else:
@@ -63,7 +67,7 @@ finally:
 @pytest.mark.parametrize("box", [{}, {"box": "near"}], ids=["here", "on a box"])
 @pytest.mark.parametrize("way", ["kill", "leave"])
 def test_a_script_whose_editor_is_gone_prints_and_cleans_up(
-    near: Any, configured: Any, client: Any, lager: Any, tmp_path: Path, way: Any, box: Any
+    near: Loopback, configured: Any, client: Client, lager: Command, tmp_path: Path, way: str, box: Any
 ) -> None:
     cleaned = CLEANS.replace("cleaned", str(tmp_path / "cleaned"))
     one = configured(cleaned, **box)
@@ -87,7 +91,7 @@ def test_a_script_whose_editor_is_gone_prints_and_cleans_up(
      ({"program": "x.py", "env": {"A": 1}}, "not a table of texts"),
      ({"program": "x.py", "cwd": "/does/not/exist"}, "cannot be started")],
 )  # fmt: skip
-def test_a_configuration_that_is_not_valid_is_refused(editor: Any, arguments: Any, why: Any) -> None:
+def test_a_configuration_that_is_not_valid_is_refused(editor: Callable[..., Editor], arguments: Any, why: str) -> None:
     one = editor()
     one.do("initialize")
     answer = one.ask("launch", **arguments)
@@ -95,7 +99,7 @@ def test_a_configuration_that_is_not_valid_is_refused(editor: Any, arguments: An
     assert why in answer["message"]
 
 
-def test_a_script_that_is_not_there_ends_with_its_message(editor: Any, tmp_path: Path) -> None:
+def test_a_script_that_is_not_there_ends_with_its_message(editor: Callable[..., Editor], tmp_path: Path) -> None:
     one = editor()
     one.do("initialize")
     one.do("launch", program="nothing.py", cwd=str(tmp_path))
@@ -106,7 +110,7 @@ def test_a_script_that_is_not_there_ends_with_its_message(editor: Any, tmp_path:
 
 @pytest.mark.variant
 def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(
-    near: Any, station: Any, tmp_path: Path, client: Any
+    near: Loopback, station: Station, tmp_path: Path, client: Client
 ) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = Editor(station.env, tmp_path)
@@ -125,7 +129,9 @@ def test_a_script_is_sent_to_a_box_and_its_files_are_those_of_the_desk(
 
 
 @pytest.mark.variant
-def test_a_pause_on_a_box_is_attached_to(near: Any, station: Any, tmp_path: Path, run: Any, client: Any) -> None:
+def test_a_pause_on_a_box_is_attached_to(
+    near: Loopback, station: Station, tmp_path: Path, run: Starter, client: Client
+) -> None:
     run("import lager\nlager.pause('there', interactive=True, timeout=60)")
     pause = client.paused()
     one = Editor(station.env, tmp_path, (pause["id"], "--box", "near"))
@@ -168,7 +174,9 @@ def configured(editor: Callable[..., Editor], tmp_path: Path) -> Any:
     return launch
 
 
-def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it(configured: Any, client: Any) -> None:
+def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it(
+    configured: Any, client: Client
+) -> None:
     one = configured(QUIET, 5)
     told = one.event("breakpoint")["breakpoint"]
     assert (told["verified"], told["line"]) == (True, 5)
@@ -190,7 +198,7 @@ def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it
      ("from threading import Thread\ndef f():\n    pass\nt = Thread(target=f)\nt.start()\nt.join()\n", 3)],
     ids=["its first line", "in a function", "in a thread"],
 )  # fmt: skip
-def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured: Any, code: Any, line: Any) -> None:
+def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured: Any, code: str, line: int) -> None:
     one = configured(code, line, name="a name, µ.py")
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
@@ -200,7 +208,7 @@ def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured: Any, c
 
 
 @pytest.mark.variant
-def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near: Any, configured: Any, tmp_path: Path) -> None:
+def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near: Loopback, configured: Any, tmp_path: Path) -> None:
     one = configured(QUIET, 5, name="the µ test.py", box="near")
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
@@ -211,7 +219,7 @@ def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near: Any, configu
     assert "total 12" in one.printed("stderr")
 
 
-def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured: Any, client: Any) -> None:
+def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured: Any, client: Client) -> None:
     one = configured(QUIET)
     assert one.event("exited") == {"exitCode": 0}
     assert one.printed("stderr") == "total 12 None False\n"
@@ -219,7 +227,7 @@ def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(config
     assert client.passed == []
 
 
-def test_stop_on_entry_stops_before_the_first_line(configured: Any, client: Any) -> None:
+def test_stop_on_entry_stops_before_the_first_line(configured: Any, client: Client) -> None:
     one = configured(QUIET, stopOnEntry=True)
     told = one.event("stopped")
     assert (told["reason"], told["text"]) == ("entry", "before its first line")

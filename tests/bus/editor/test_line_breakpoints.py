@@ -1,12 +1,15 @@
 """Breakpoints that an attached editor sets on lines of the script."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.bus.editor.editor import Editor, Message
+from tests.client import Client
+from tests.fixtures import Starter
+from tests.loopback import Loopback
 from tests.processes import PATIENCE
 
 SCRIPT = """
@@ -51,7 +54,7 @@ def value(editor: Editor, expression: str) -> str:
 
 
 def test_a_breakpoint_is_a_pause_of_its_own_with_the_place_in_its_label(
-    run: Any, attached: Any, client: Any, path: Any
+    run: Starter, attached: Callable[..., Editor], client: Client, path: str
 ) -> None:
     script = run(SCRIPT)
     editor = attached()
@@ -71,7 +74,7 @@ def test_a_breakpoint_is_a_pause_of_its_own_with_the_place_in_its_label(
     assert script.out.rest() == "total 42.0\nend\n"
 
 
-def test_conditions_hits_and_messages(run: Any, attached: Any, client: Any, path: Any) -> None:
+def test_conditions_hits_and_messages(run: Starter, attached: Callable[..., Editor], client: Client, path: str) -> None:
     run(SCRIPT)
     editor = attached()
     set_lines(
@@ -91,7 +94,9 @@ def test_conditions_hits_and_messages(run: Any, attached: Any, client: Any, path
     editor.do("continue", threadId=1)
 
 
-def test_what_is_verified_is_what_can_stop(run: Any, attached: Any, client: Any, path: Any, tmp_path: Path) -> None:
+def test_what_is_verified_is_what_can_stop(
+    run: Starter, attached: Callable[..., Editor], client: Client, path: str, tmp_path: Path
+) -> None:
     run(SCRIPT)
     editor = attached()
     told = set_lines(
@@ -114,7 +119,9 @@ def test_what_is_verified_is_what_can_stop(run: Any, attached: Any, client: Any,
 
 
 @pytest.mark.variant
-def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(run: Any, attached: Any, client: Any, path: Any) -> None:
+def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(
+    run: Starter, attached: Callable[..., Editor], client: Client, path: str
+) -> None:
     run(SCRIPT)
     editor = attached()
     set_lines(editor, path, {"line": 4, "condition": "channel in (0, 9)"})
@@ -134,7 +141,7 @@ def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(run: Any, attache
 
 @pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
 def test_they_vanish_with_their_editor_and_nothing_watches_the_script_then(
-    run: Any, attached: Any, client: Any, path: Any, way: Any
+    run: Starter, attached: Callable[..., Editor], client: Client, path: str, way: str
 ) -> None:
     script = run("""
 import lager, sys
@@ -160,7 +167,9 @@ print(sys.gettrace(), [sys.monitoring.get_tool(n) for n in range(6)] if hasattr(
 
 
 @pytest.mark.variant
-def test_two_editors_have_their_own_and_one_pause_serves_both(run: Any, attached: Any, client: Any, path: Any) -> None:
+def test_two_editors_have_their_own_and_one_pause_serves_both(
+    run: Starter, attached: Callable[..., Editor], client: Client, path: str
+) -> None:
     run(SCRIPT)
     one, other = attached(), attached()
     set_lines(one, path, {"line": 4, "condition": "channel == 2"})
@@ -177,7 +186,9 @@ def test_two_editors_have_their_own_and_one_pause_serves_both(run: Any, attached
 
 
 @pytest.mark.variant
-def test_those_of_before_the_first_pause_are_told_and_set_at_it(editor: Any, client: Any, tmp_path: Path) -> None:
+def test_those_of_before_the_first_pause_are_told_and_set_at_it(
+    editor: Callable[..., Editor], client: Client, tmp_path: Path
+) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")
@@ -193,7 +204,7 @@ def test_those_of_before_the_first_pause_are_told_and_set_at_it(editor: Any, cli
 
 
 def test_one_can_be_set_and_taken_back_while_the_script_runs(
-    run: Any, attached: Any, client: Any, path: Any, tmp_path: Path
+    run: Starter, attached: Callable[..., Editor], client: Client, path: str, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -218,7 +229,9 @@ later()
 
 
 @pytest.mark.variant
-def test_those_in_a_file_that_was_sent_to_a_box(near: Any, editor: Any, tmp_path: Path, client: Any) -> None:
+def test_those_in_a_file_that_was_sent_to_a_box(
+    near: Loopback, editor: Callable[..., Editor], tmp_path: Path, client: Client
+) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")

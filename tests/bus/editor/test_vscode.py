@@ -6,13 +6,13 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import needs
 from tests.documents import ROOT
 from tests.processes import LAGER
+from tests.station import Station
 
 EXTENSION = ROOT / "editors" / "vscode"
 CLIENT = ROOT / ".venv" / "node"
@@ -59,7 +59,7 @@ def test_its_version_is_that_of_lager() -> None:
 
 
 @pytest.mark.slow
-def test_its_logic_runs_in_plain_node(own_station: Any, tmp_path: Path) -> None:
+def test_its_logic_runs_in_plain_node(own_station: Station, tmp_path: Path) -> None:
     _need_node()
     (tmp_path / "twice.py").write_text(TWICE)
     env = {**own_station.env, "LAGER": LAGER, "PAUSED": str(tmp_path / "twice.py")}
@@ -70,7 +70,7 @@ def test_its_logic_runs_in_plain_node(own_station: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_adapter_passes_the_test_client_of_vs_code(own_station: Any, tmp_path: Path) -> None:
+def test_the_adapter_passes_the_test_client_of_vs_code(own_station: Station, tmp_path: Path) -> None:
     _need_node()
     (tmp_path / "twice.py").write_text(TWICE)
     (tmp_path / "steps.py").write_text(STEPS)

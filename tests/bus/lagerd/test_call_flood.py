@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 
 from lager.errors import TooMany
-from tests.client import NAME, PATH
+from tests.client import NAME, PATH, Client
+from tests.fixtures import Starter
 from tests.processes import LAGERD
+from tests.station import Station
 
 
 @pytest.mark.parametrize(
     ("member", "signature", "more"), [("Extend", "sd", (1.0,)), ("Continue", "s", ()), ("OpenConsole", "sa{sv}", ({},))]
 )
 def test_a_flood_of_what_changes_something_is_refused_in_the_end(
-    run: Any, client: Any, own_station: Any, member: Any, signature: Any, more: Any
+    run: Starter, client: Client, own_station: Station, member: str, signature: str, more: Any
 ) -> None:
     own_station.kill_lagerd()
     config = own_station.folder / "lagerd.toml"

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -74,7 +73,9 @@ async def _crowd(address: str, watcher: Bus, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [300, 600])  # lagerd has a match rule of its own for 256 of them
-def test_as_many_connections_pause_as_the_bus_allows_with_512_match_rules_for_each(limited: Any, count: Any) -> None:
+def test_as_many_connections_pause_as_the_bus_allows_with_512_match_rules_for_each(
+    limited: Callable[[Mapping[str, int]], Station], count: int
+) -> None:
     """Whose end is noticed, the ones and the others."""
     station = limited({"max_connections_per_user": 1000})
 
@@ -87,7 +88,7 @@ def test_as_many_connections_pause_as_the_bus_allows_with_512_match_rules_for_ea
 
 @pytest.mark.parametrize("most", [8, 128])  # the latter is the limit of a system bus
 def test_a_process_has_the_pauses_that_a_bus_allows_and_each_further_one_says_why_it_cannot(
-    limited: Any, script: Any, most: Any
+    limited: Callable[[Mapping[str, int]], Station], script: Callable[..., Process], most: int
 ) -> None:
     station = limited({"max_replies_per_connection": most})
     text = f"""
@@ -109,7 +110,9 @@ print("done")
         with_one.close()
 
 
-def test_a_script_beyond_the_connections_of_its_user_says_so_and_continues(limited: Any, script: Any) -> None:
+def test_a_script_beyond_the_connections_of_its_user_says_so_and_continues(
+    limited: Callable[[Mapping[str, int]], Station], script: Callable[..., Process]
+) -> None:
     station = limited({"max_connections_per_user": 4})  # lagerd's, the script's, that of its run, and one of ours
     one = Client(station.address)
     first = script(station, "import lager\nlager.pause()\n")

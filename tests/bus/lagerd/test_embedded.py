@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -72,7 +71,7 @@ def parent(pid: int) -> int:
 
 
 @shared
-def test_the_first_command_starts_it_and_says_so(begun: Any) -> None:
+def test_the_first_command_starts_it_and_says_so(begun: "tuple[Home, subprocess.CompletedProcess[str]]") -> None:
     home, first = begun
     assert (first.returncode, first.stdout) == (0, "No script is paused.\n")
     assert STARTED in first.stderr
@@ -83,7 +82,7 @@ def test_the_first_command_starts_it_and_says_so(begun: Any) -> None:
     assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
 
 
-def test_commands_at_once_start_one(home: Any) -> None:
+def test_commands_at_once_start_one(home: Home) -> None:
     several = [home.start(LAGER, "breakpoints") for _ in range(4)]
     assert [one.out.rest() for one in several] == ["No script is paused.\n"] * 4
     assert [one.wait() for one in several] == [0] * 4
@@ -94,7 +93,7 @@ def test_commands_at_once_start_one(home: Any) -> None:
     assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
 
 
-def test_it_ends_when_idle(home: Any) -> None:
+def test_it_ends_when_idle(home: Home) -> None:
     home.env["LAGER_EMBEDDED_IDLE"] = "1"
     assert home.lager("breakpoints").returncode == 0
     with closing(Client(home.address)) as client:  # so that it is not idle until the script pauses
@@ -111,7 +110,9 @@ def test_it_ends_when_idle(home: Any) -> None:
 
 
 @shared
-def test_a_pause_survives_a_crash_of_lagerd(begun: Any, client: Any) -> None:
+def test_a_pause_survives_a_crash_of_lagerd(
+    begun: "tuple[Home, subprocess.CompletedProcess[str]]", client: Client
+) -> None:
     home = begun[0]
     process = home.script()
     pause = client.paused()
@@ -122,7 +123,9 @@ def test_a_pause_survives_a_crash_of_lagerd(begun: Any, client: Any) -> None:
 
 
 @shared
-def test_a_command_that_starts_lagerd_is_recorded_as_one(begun: Any, client: Any) -> None:
+def test_a_command_that_starts_lagerd_is_recorded_as_one(
+    begun: "tuple[Home, subprocess.CompletedProcess[str]]", client: Client
+) -> None:
     home = begun[0]
     home.script()
     pause = client.paused()
@@ -135,7 +138,7 @@ def test_a_command_that_starts_lagerd_is_recorded_as_one(begun: Any, client: Any
     os.kill(keeper, signal.SIGCONT)
 
 
-def test_the_broker_dies(home: Any, client: Any) -> None:
+def test_the_broker_dies(home: Home, client: Client) -> None:
     [broker] = home.pids(named=BROKER)
     process = home.script(timeout=2, before=IMPATIENT)
     pid = client.paused()["pid"]
@@ -153,14 +156,14 @@ def test_the_broker_dies(home: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_the_keeper_dies(home: Any, client: Any) -> None:
+def test_the_keeper_dies(home: Home, client: Client) -> None:
     killed(home, KEEPER)
     home.until_all_are_gone()
     assert home.lager("breakpoints").returncode == 0
 
 
 @pytest.mark.variant
-def test_the_keeper_is_told_to_stop(home: Any, client: Any) -> None:
+def test_the_keeper_is_told_to_stop(home: Home, client: Client) -> None:
     [keeper] = home.pids(named=KEEPER)
     os.kill(keeper, signal.SIGTERM)
     home.until_all_are_gone()
@@ -168,7 +171,7 @@ def test_the_keeper_is_told_to_stop(home: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home: Any, client: Any) -> None:
+def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home: Home, client: Client) -> None:
     for _ in range(4):
         killed(home, LAGERD)
         client.expect("NameOwnerChanged", lambda signal: signal.args[2])
@@ -177,7 +180,7 @@ def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home: Any, client: Any)
 
 
 @pytest.mark.variant
-def test_a_leftover_socket_file_does_no_harm(home: Any) -> None:
+def test_a_leftover_socket_file_does_no_harm(home: Home) -> None:
     home.folder.mkdir(mode=0o700)
     (home.folder / "bus").touch()
     assert home.lager("breakpoints").returncode == 0
@@ -185,7 +188,7 @@ def test_a_leftover_socket_file_does_no_harm(home: Any) -> None:
 
 @pytest.mark.variant
 @pytest.mark.parametrize("name", ["with a space", "ü€😀", "a&b<c>'\"d", "100%41", "back\\slash;,=", "*"])
-def test_folders_of_any_name(name: Any) -> None:
+def test_folders_of_any_name(name: str) -> None:
     with a_home(name) as home:
         done = home.lager("breakpoints")
         assert (done.returncode, done.stdout) == (0, "No script is paused.\n"), done.stderr
@@ -215,13 +218,13 @@ def test_a_path_too_long_for_a_socket() -> None:
 
 
 @pytest.mark.parametrize("runtime", ["", "relative", "/nonexistent/folder", "/dev/null"])
-def test_without_a_runtime_folder(home: Any, runtime: Any) -> None:
+def test_without_a_runtime_folder(home: Home, runtime: str) -> None:
     assert home.lager("breakpoints", XDG_RUNTIME_DIR=runtime).returncode == 0
     assert stat.S_IMODE(in_tmp(home).stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("how", ["open", "a link", "a file", "somebody else's"])
-def test_a_folder_that_others_can_use_is_refused(home: Any, how: Any) -> None:
+def test_a_folder_that_others_can_use_is_refused(home: Home, how: str) -> None:
     for folder in (home.folder, in_tmp(home), home.root / "home/.cache/lager"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         if how == "open":
@@ -241,20 +244,20 @@ def test_a_folder_that_others_can_use_is_refused(home: Any, how: Any) -> None:
     assert home.pids() == []
 
 
-def test_dbus_daemon_is_not_installed(home: Any) -> None:
+def test_dbus_daemon_is_not_installed(home: Home) -> None:
     done = home.lager("breakpoints", PATH=str(BIN))
     refuses(done, "dbus-daemon is not installed. Install it with: sudo apt-get install dbus-daemon")
     home.until_all_are_gone()
 
 
 @pytest.mark.variant
-def test_once_dbus_daemon_is_installed_a_command_starts_it(home: Any) -> None:
+def test_once_dbus_daemon_is_installed_a_command_starts_it(home: Home) -> None:
     assert home.lager("breakpoints", PATH=str(BIN)).returncode == 1
     assert home.lager("breakpoints").returncode == 0
 
 
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have an /etc of its own")
-def test_it_never_replaces_a_real_bench(home: Any) -> None:
+def test_it_never_replaces_a_real_bench(home: Home) -> None:
     (home.root / "script.py").write_text("print('ran')\n")
     for command in ("breakpoints", "python --continue-all", "python script.py"):
         inside = "mount -t tmpfs none /etc && mkdir /etc/lager && touch /etc/lager/nets.toml"
@@ -266,7 +269,7 @@ def test_it_never_replaces_a_real_bench(home: Any) -> None:
 
 
 @shared
-def test_the_history_of_an_embedded_daemon_is_shown(begun: Any) -> None:
+def test_the_history_of_an_embedded_daemon_is_shown(begun: "tuple[Home, subprocess.CompletedProcess[str]]") -> None:
     home = begun[0]
     script = home.script()
     script.err.expect("  id        ")
@@ -286,7 +289,7 @@ NAMELESS = ["unshare", "--user", "--map-user=54321"]
 
 
 @pytest.mark.parametrize("words", [["breakpoints"], ["supply", "supply2"], ["python", "script.py"]])
-def test_a_user_id_without_a_name_gets_a_clear_error(home: Any, words: Any) -> None:
+def test_a_user_id_without_a_name_gets_a_clear_error(home: Home, words: list[str]) -> None:
     if subprocess.run([*NAMELESS, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         needs.nothing_more("A namespace for another user id cannot be made here.")
     (home.root / "script.py").write_text("print('ran')\n")
@@ -297,7 +300,7 @@ def test_a_user_id_without_a_name_gets_a_clear_error(home: Any, words: Any) -> N
 
 
 @pytest.mark.variant
-def test_people_are_told_of_pauses_on_the_embedded_bus(home: Any) -> None:
+def test_people_are_told_of_pauses_on_the_embedded_bus(home: Home) -> None:
     server = home.start(sys.executable, str(Path(__file__).parents[1] / "notify" / "receiver.py"), "0", "take")
     port = server.out.expect("\n").split()[1]
     (home.root / "notify.toml").write_text(f'urls = ["json://127.0.0.1:{port}"]\n')

@@ -9,7 +9,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -42,7 +41,7 @@ def claim(client: Client, **details: object) -> int:
     return lock
 
 
-def test_a_claim_on_a_full_disk(own_station: Any, client: Any) -> None:
+def test_a_claim_on_a_full_disk(own_station: Station, client: Client) -> None:
     with full_disk(own_station.lagerd.pid):
         with pytest.raises(
             Failed, match=r"^psu1 cannot be claimed: .* cannot be written \(File too large\)\. Free some space"
@@ -53,7 +52,7 @@ def test_a_claim_on_a_full_disk(own_station: Any, client: Any) -> None:
     os.close(claim(client))
 
 
-def test_a_waiting_claim_reports_a_full_disk(own_station: Any, client: Any) -> None:
+def test_a_waiting_claim_reports_a_full_disk(own_station: Station, client: Client) -> None:
     fd = claim(client)
     waiting = [client.start(client.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu1",
                                             {"wait": 60.0})) for _ in range(2)]  # fmt: skip
@@ -67,7 +66,7 @@ def test_a_waiting_claim_reports_a_full_disk(own_station: Any, client: Any) -> N
     assert client.call("List", name=INSTRUMENTS) == []
 
 
-def test_a_lease_that_outlived_a_lagerd_leaves_no_descriptor_behind(own_station: Any, client: Any) -> None:
+def test_a_lease_that_outlived_a_lagerd_leaves_no_descriptor_behind(own_station: Station, client: Client) -> None:
     """The holder's connection is lost but its process is alive, so lagerd watches the process until the release."""
     folder = Path(f"/proc/{own_station.lagerd.pid}/fd")
     claim(client)
@@ -97,7 +96,7 @@ def claim_from_another_connection(client: Client, station: Station) -> int:
     return fd
 
 
-def test_the_log_knows_how_long_a_pause_stood_when_the_clock_stepped(tmp_path: Path, own_station: Any) -> None:
+def test_the_log_knows_how_long_a_pause_stood_when_the_clock_stepped(tmp_path: Path, own_station: Station) -> None:
     shift = tmp_path / "shift"
     shift.write_bytes(struct.pack("d", 0))
     own_station.kill_lagerd()
@@ -116,7 +115,7 @@ def test_the_log_knows_how_long_a_pause_stood_when_the_clock_stepped(tmp_path: P
     assert float(lagerd.err.expect(" s: continued").rpartition("after ")[2].removesuffix(" s: continued")) < 60
 
 
-def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station: Any) -> None:
+def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station: Station) -> None:
     async def recorded() -> list[str]:
         bus = await Bus.connect(own_station.address)
         breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(own_station.folder / "kept"))
@@ -134,7 +133,7 @@ def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station: Any) -> Non
     assert asyncio.run(recorded()) == []
 
 
-def test_a_stop_signals_no_timeout_twice(own_station: Any, client: Any) -> None:
+def test_a_stop_signals_no_timeout_twice(own_station: Station, client: Client) -> None:
     """Pauses end at every moment around the stop; each end in the log was also signalled."""
     lagerd = own_station.lagerd
     for n in range(60):
@@ -151,7 +150,7 @@ def test_a_stop_signals_no_timeout_twice(own_station: Any, client: Any) -> None:
     assert "Warning" not in log
 
 
-def test_a_release_that_comes_late_takes_nothing_from_the_next_holder(client: Any, own_station: Any) -> None:
+def test_a_release_that_comes_late_takes_nothing_from_the_next_holder(client: Client, own_station: Station) -> None:
     """Another caller saw that it was free before its holder released it; the next lease is of the same connection."""
     first = claim(client)
     again = client.start(client.bus.call(INSTRUMENTS, "/com/lager/Instruments", "Claim", "sa{sv}", "psu1",
@@ -170,7 +169,7 @@ def test_a_release_that_comes_late_takes_nothing_from_the_next_holder(client: An
         os.close(fd)
 
 
-def test_a_late_release_is_accepted(client: Any, own_station: Any) -> None:
+def test_a_late_release_is_accepted(client: Client, own_station: Station) -> None:
     """Another caller holds it by now, and no call is denied."""
     first = claim(client)
     fcntl.flock(first, fcntl.LOCK_UN)

@@ -2,21 +2,23 @@
 
 import json
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.client import NAME, PATH, Client
+from tests.fixtures import ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER
+from tests.station import Station
 
 # A signal's member, and arguments that are none of lagerd's.
 MALFORMED = [("Paused", "", ()), ("Paused", "s", ("x",)), ("Resumed", "u", (5,)), ("Extended", "as", (["x"],))]
 
 
 @pytest.fixture
-def forger(station: Any, until_the_end: Any) -> Any:
+def forger(station: Station, until_the_end: ExitStack) -> Any:
     return until_the_end.enter_context(closing(Client(station.address)))
 
 
@@ -45,7 +47,7 @@ def pids(forger: Any) -> Any:
     return forger.do(ask())
 
 
-def settled(forger: Any, own_station: Any) -> None:
+def settled(forger: Any, own_station: Station) -> None:
     """Each process on the bus but lagerd has taken up what it was sent."""
     for pid in pids(forger) - {own_station.lagerd.pid}:
         forger.heard(pid)
@@ -53,7 +55,7 @@ def settled(forger: Any, own_station: Any) -> None:
 
 @pytest.mark.variant
 def test_a_forged_end_leaves_the_enter_to_its_run(
-    terminal: Any, script: Any, client: Any, forger: Any, forge: Any, own_station: Any
+    terminal: TerminalStarter, script: ScriptWriter, client: Client, forger: Any, forge: Any, own_station: Station
 ) -> None:
     screen = terminal(LAGER, "python", script("import lager\nlager.pause()\nprint('went on')\n"))
     id = client.paused()["id"]
@@ -67,7 +69,13 @@ def test_a_forged_end_leaves_the_enter_to_its_run(
 
 
 def test_a_forged_pause_takes_no_keys_of_the_script(
-    terminal: Any, script: Any, client: Any, forger: Any, forge: Any, own_station: Any, tmp_path: Path
+    terminal: TerminalStarter,
+    script: ScriptWriter,
+    client: Client,
+    forger: Any,
+    forge: Any,
+    own_station: Station,
+    tmp_path: Path,
 ) -> None:
     os.mkfifo(tmp_path / "asks")
     text = """
@@ -94,7 +102,7 @@ print("got", repr(input("name? ")))
 @pytest.mark.variant
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_watch_shows_only_what_lagerd_sent(
-    start: Any, run: Any, client: Any, forger: Any, forge: Any, own_station: Any, as_json: Any
+    start: Starter, run: Starter, client: Client, forger: Any, forge: Any, own_station: Station, as_json: bool
 ) -> None:
     watch = start(LAGER, "breakpoints", "--watch", *(["--json"] if as_json else []))
     process = run("import lager\nlager.pause('real')\n")
@@ -120,18 +128,18 @@ def test_a_watch_shows_only_what_lagerd_sent(
 
 @pytest.mark.variant
 def test_a_forged_end_is_not_the_end_of_a_console(
-    start: Any, run: Any, client: Any, forger: Any, forge: Any, own_station: Any
+    start: Starter, run: Starter, client: Client, forger: Any, forge: Any, own_station: Station
 ) -> None:
     process = run("import lager\nlager.pause('real', interactive=True)\n")
     id = client.paused()["id"]
     console = start(LAGER, "python", "--console", id, stdin=-1)
-    console.popen.stdin.write(b"print('one', 'line')\n")
-    console.popen.stdin.flush()
+    console.stdin.write(b"print('one', 'line')\n")
+    console.stdin.flush()
     console.out.expect("one line")
     forge("Resumed", "ssa{sv}", id, "continued", {"user": "forger", "uid": 1, "pid": 1, "how": "bus"})
     settled(forger, own_station)
-    console.popen.stdin.write(b"print('another', 'line')\n")
-    console.popen.stdin.flush()
+    console.stdin.write(b"print('another', 'line')\n")
+    console.stdin.flush()
     console.out.expect("another line")
     client.call("Continue", "s", id)
     assert process.wait() == 0
@@ -139,7 +147,7 @@ def test_a_forged_end_is_not_the_end_of_a_console(
 
 
 def test_a_forged_end_does_not_end_the_pause_of_a_script(
-    run: Any, client: Any, forger: Any, forge: Any, own_station: Any
+    run: Starter, client: Client, forger: Any, forge: Any, own_station: Station
 ) -> None:
     process = run("import lager\nlager.pause('real')\nprint('went on')\n")
     id = client.paused()["id"]

@@ -1,10 +1,10 @@
 """All processes of a machine use one library for D-Bus: the one that is installed, which the tests use, too."""
 
 from pathlib import Path
-from typing import Any
 
 from lager.bus.transport import wire
 from tests.client import Client
+from tests.fixtures import Starter
 from tests.station import Station
 
 LIBRARY = wire.Variant.__module__.partition(".")[0]  # type: ignore[attr-defined]
@@ -22,11 +22,10 @@ def has_loaded_dbus_fast(pid: int) -> bool:
 
 
 def test_lagerd_uses_the_library_that_is_there(station: Station) -> None:
-    assert station.lagerd is not None
     assert has_loaded_dbus_fast(station.lagerd.pid) is (LIBRARY == "dbus_fast")
 
 
-def test_lager_python_and_its_script_use_the_library_that_is_there(run: Any, client: Client) -> None:
+def test_lager_python_and_its_script_use_the_library_that_is_there(run: Starter, client: Client) -> None:
     process = run(PAUSED)
     pause = client.paused()
     assert has_loaded_dbus_fast(process.pid) is (LIBRARY == "dbus_fast")

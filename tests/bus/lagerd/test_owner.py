@@ -1,9 +1,9 @@
 """The owner of a name is the last one the broker reported, in whatever order the reports are handled."""
 
 import asyncio
-from typing import Any
 
 from lager.bus.facade import Bus
+from tests.station import Station
 
 NAME = "com.lager.TestOwner"
 
@@ -23,7 +23,7 @@ class Late(Bus):
         return found
 
 
-def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station: Any) -> None:
+def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station: Station) -> None:
     async def follow() -> None:
         heard: list[str] = []
         bus = await Late.connect(station.address)
@@ -43,7 +43,7 @@ def test_a_late_answer_does_not_bring_back_an_owner_that_has_left(station: Any) 
     asyncio.run(follow())
 
 
-def test_without_a_signal_the_answer_counts(station: Any) -> None:
+def test_without_a_signal_the_answer_counts(station: Station) -> None:
     async def follow() -> None:
         heard: list[str] = []
         bus = await Bus.connect(station.address)

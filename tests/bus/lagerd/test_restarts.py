@@ -4,14 +4,16 @@ import os
 import queue
 import signal
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 
 from lager.errors import BusError, InvalidArgument, NoDaemon, TooMany
 from tests.client import NAME, PATH, Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.processes import IMPATIENT, LAGER, LAGERD, PATIENCE, finished
+from tests.station import Station
 
 ONE = "import lager\nlager.pause('stands')\nprint('went on')\n"
 FIFTY = """
@@ -23,13 +25,13 @@ print('went on')
 """
 
 
-def listed(client: Any) -> Any:
+def listed(client: Client) -> Any:
     """The pauses by id, once all scripts have had their time to come back."""
     return {pause["id"]: pause for pause in client.list()}
 
 
 @pytest.mark.slow
-def test_fifty_pauses_survive_a_restart_of_lagerd(run: Any, client: Any, own_station: Any) -> None:
+def test_fifty_pauses_survive_a_restart_of_lagerd(run: Starter, client: Client, own_station: Station) -> None:
     processes = [run(FIFTY) for _ in range(5)]
     ids = [client.paused()["id"] for _ in range(50)]
     client.call("Extend", "sd", ids[0], 1000.0)
@@ -60,7 +62,9 @@ def test_fifty_pauses_survive_a_restart_of_lagerd(run: Any, client: Any, own_sta
     assert client.list() == []
 
 
-def test_pauses_that_return_are_all_accepted_above_a_new_limit(run: Any, client: Any, own_station: Any) -> None:
+def test_pauses_that_return_are_all_accepted_above_a_new_limit(
+    run: Starter, client: Client, own_station: Station
+) -> None:
     processes = [run("import lager\nlager.pause(timeout=0)\nprint('went on')\n") for _ in range(3)]
     ids = {client.paused()["id"] for _ in processes}
     own_station.kill_lagerd()
@@ -79,7 +83,9 @@ def test_pauses_that_return_are_all_accepted_above_a_new_limit(run: Any, client:
     assert list((own_station.folder / "lager/pauses").iterdir()) == []
 
 
-def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(run: Any, client: Any, own_station: Any) -> None:
+def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(
+    run: Starter, client: Client, own_station: Station
+) -> None:
     """Another process, which is there before the script is."""
     process = run(ONE)
     pause = client.paused()
@@ -98,7 +104,7 @@ def test_no_other_pause_takes_the_id_of_one_that_has_not_returned(run: Any, clie
 class Refusing:
     """A lagerd that takes back nothing."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         self.refused: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._client = client
         client.bus.serve(self)
@@ -118,7 +124,7 @@ class Refusing:
 
 
 @pytest.fixture
-def refusing(own_station: Any, until_the_end: Any) -> Any:
+def refusing(own_station: Station, until_the_end: ExitStack) -> Any:
     """Take the place of the lagerd of the station."""
 
     def take_over() -> Any:
@@ -131,7 +137,7 @@ def refusing(own_station: Any, until_the_end: Any) -> Any:
 
 @pytest.mark.variant
 def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(
-    run: Any, client: Any, refusing: Any
+    run: Starter, client: Client, refusing: Any
 ) -> None:
     process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=1.5)\nprint('went on')\n")
     id = client.paused()["id"]
@@ -142,7 +148,7 @@ def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(
 
 @pytest.mark.variant
 def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(
-    run: Any, client: Any, own_station: Any, refusing: Any
+    run: Starter, client: Client, own_station: Station, refusing: Any
 ) -> None:
     process = run("import lager\nlager.pause(timeout=0)\nprint('went on')\n")
     id = client.paused()["id"]
@@ -167,7 +173,7 @@ class Resuming(Refusing):
 
 
 def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(
-    run: Any, client: Any, own_station: Any, until_the_end: Any
+    run: Starter, client: Client, own_station: Station, until_the_end: ExitStack
 ) -> None:
     process = run("import lager\nlager.pause('first', timeout=0)\nprint('went on')\nlager.pause('second', timeout=0)\n")
     assert client.paused()["label"] == "first"
@@ -184,7 +190,7 @@ def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(
 
 
 @pytest.mark.variant
-def test_an_early_continue_waits_for_the_script(run: Any, client: Any, own_station: Any) -> None:
+def test_an_early_continue_waits_for_the_script(run: Starter, client: Client, own_station: Station) -> None:
     """The script is stopped while lagerd starts, so that it certainly comes late."""
     process = run(ONE)
     pause = client.paused()
@@ -197,7 +203,9 @@ def test_an_early_continue_waits_for_the_script(run: Any, client: Any, own_stati
     assert process.out.rest() == "went on\n"
 
 
-def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run: Any, client: Any, own_station: Any) -> None:
+def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(
+    run: Starter, client: Client, own_station: Station
+) -> None:
     process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=2)\nprint('went on')\n")  # in which lagerd dies
     client.paused()
     own_station.kill_lagerd()
@@ -206,7 +214,7 @@ def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(run: Any, cl
     assert process.wait() == 0
 
 
-def test_the_deadline_is_reached_while_lagerd_is_away(run: Any, client: Any, own_station: Any) -> None:
+def test_the_deadline_is_reached_while_lagerd_is_away(run: Starter, client: Client, own_station: Station) -> None:
     """A lagerd that comes within the grace ends it as it would have: its time was over."""
     process = run("import lager\nlager.pause(timeout=0.3)\nprint('went on')\n")
     id = client.paused()["id"]
@@ -216,7 +224,7 @@ def test_the_deadline_is_reached_while_lagerd_is_away(run: Any, client: Any, own
     assert process.out.rest() == "went on\n"
 
 
-def test_a_pause_without_lagerd_is_skipped_with_a_note(run: Any, own_station: Any) -> None:
+def test_a_pause_without_lagerd_is_skipped_with_a_note(run: Starter, own_station: Station) -> None:
     own_station.kill_lagerd()
     process = run("import lager.breakpoints.carrier as carrier\ncarrier.PATIENCE = 0.5\n" + ONE)
     process.err.expect("cannot pause here; continuing. lagerd does not answer. Start it with:")
@@ -225,7 +233,9 @@ def test_a_pause_without_lagerd_is_skipped_with_a_note(run: Any, own_station: An
 
 
 @pytest.mark.variant
-def test_a_pause_just_before_lagerd_is_there(start: Any, script: Any, client: Any, own_station: Any) -> None:
+def test_a_pause_just_before_lagerd_is_there(
+    start: Starter, script: ScriptWriter, client: Client, own_station: Station
+) -> None:
     own_station.kill_lagerd()
     process = start(LAGER, "python", script("print('up', flush=True)\n" + ONE))
     process.out.expect("up")
@@ -235,7 +245,7 @@ def test_a_pause_just_before_lagerd_is_there(start: Any, script: Any, client: An
 
 
 @pytest.mark.slow
-def test_five_deaths_in_a_row(run: Any, client: Any, own_station: Any) -> None:
+def test_five_deaths_in_a_row(run: Starter, client: Client, own_station: Station) -> None:
     process = run("import lager\nlager.pause(timeout=200)\nprint('went on')\n")
     first = client.paused()
     for _ in range(5):
@@ -250,7 +260,7 @@ def test_five_deaths_in_a_row(run: Any, client: Any, own_station: Any) -> None:
     assert process.err.rest().count("paused at") == 1
 
 
-def test_sigterm_is_not_an_error_and_loses_nothing(run: Any, client: Any, own_station: Any) -> None:
+def test_sigterm_is_not_an_error_and_loses_nothing(run: Starter, client: Client, own_station: Station) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     lagerd = own_station.lagerd
@@ -264,7 +274,9 @@ def test_sigterm_is_not_an_error_and_loses_nothing(run: Any, client: Any, own_st
 
 
 @pytest.mark.variant
-def test_ctrl_c_while_lagerd_is_away(terminal: Any, script: Any, client: Any, own_station: Any) -> None:
+def test_ctrl_c_while_lagerd_is_away(
+    terminal: TerminalStarter, script: ScriptWriter, client: Client, own_station: Station
+) -> None:
     screen = terminal(
         LAGER, "python", script("import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n")
     )
@@ -280,7 +292,7 @@ def test_ctrl_c_while_lagerd_is_away(terminal: Any, script: Any, client: Any, ow
 
 @pytest.mark.variant
 def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(
-    terminal: Any, script: Any, client: Any, own_station: Any
+    terminal: TerminalStarter, script: ScriptWriter, client: Client, own_station: Station
 ) -> None:
     text = f"{IMPATIENT}import lager\nlager.pause(timeout=0.5)\nprint('got', input('name? '))\n"
     screen = terminal(LAGER, "python", script(text))
@@ -294,7 +306,9 @@ def test_the_script_gets_the_keys_after_it_resumed_without_lagerd(
 
 
 @pytest.mark.variant
-def test_enter_after_lagerd_came_back(terminal: Any, script: Any, client: Any, own_station: Any) -> None:
+def test_enter_after_lagerd_came_back(
+    terminal: TerminalStarter, script: ScriptWriter, client: Client, own_station: Station
+) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     id = client.paused()["id"]
     screen.expect("  timeout ")
@@ -308,15 +322,16 @@ def test_enter_after_lagerd_came_back(terminal: Any, script: Any, client: Any, o
 
 
 @pytest.mark.variant
-def test_a_script_that_dies_while_lagerd_is_away(run: Any, client: Any, own_station: Any) -> None:
-    pause = run(ONE) and client.paused()
+def test_a_script_that_dies_while_lagerd_is_away(run: Starter, client: Client, own_station: Station) -> None:
+    run(ONE)
+    pause = client.paused()
     own_station.kill_lagerd()
     os.kill(pause["pid"], signal.SIGKILL)
     own_station.start_lagerd()
     assert client.list() == []
 
 
-def test_commands_without_lagerd_say_so(own_station: Any, lager: Any) -> None:
+def test_commands_without_lagerd_say_so(own_station: Station, lager: Command) -> None:
     own_station.kill_lagerd()
     for arguments in (["breakpoints"], ["python", "--continue", "12345678"], ["python", "--continue-all"]):
         done = lager(*arguments)
@@ -326,14 +341,14 @@ def test_commands_without_lagerd_say_so(own_station: Any, lager: Any) -> None:
         assert "Start it with" in done.stderr
 
 
-def test_a_second_lagerd_refuses(own_station: Any, client: Any) -> None:
+def test_a_second_lagerd_refuses(own_station: Station, client: Client) -> None:
     done = finished([LAGERD], own_station.env, own_station.folder)
     assert done.returncode == 1
     assert done.stderr == f"lagerd: Another lagerd is already running on {own_station.address}. Stop it first.\n"
     assert client.list() == []
 
 
-def test_lagerd_without_a_bus_says_so(own_station: Any) -> None:
+def test_lagerd_without_a_bus_says_so(own_station: Station) -> None:
     own_station.kill_broker()
     done = finished([LAGERD], own_station.env, own_station.folder)
     assert done.returncode == 1
@@ -342,7 +357,7 @@ def test_lagerd_without_a_bus_says_so(own_station: Any) -> None:
     assert own_station.lagerd.wait() == 1
 
 
-def test_a_call_is_answered_when_lagerd_dies_meanwhile(run: Any, client: Any, own_station: Any) -> None:
+def test_a_call_is_answered_when_lagerd_dies_meanwhile(run: Starter, client: Client, own_station: Station) -> None:
     """Pause, as another client makes it: the bus answers at once when lagerd has gone."""
     details = {"id": "0123abcd", "label": "by hand"}
     answer = client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", details, timeout=None))
@@ -354,7 +369,7 @@ def test_a_call_is_answered_when_lagerd_dies_meanwhile(run: Any, client: Any, ow
         client.list()
 
 
-def test_a_pause_is_not_refused_while_lagerd_stops(client: Any, own_station: Any) -> None:
+def test_a_pause_is_not_refused_while_lagerd_stops(client: Client, own_station: Station) -> None:
     """Both are there when lagerd looks: the call, and that it is to stop."""
     lagerd = own_station.lagerd
     lagerd.kill(signal.SIGSTOP)

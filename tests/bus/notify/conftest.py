@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import Starter
 from tests.processes import LAGER, Process
 
 HERE = Path(__file__).parent
@@ -33,13 +34,13 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver(start: Any) -> Callable[..., Receiver]:
+def receiver(start: Starter) -> Callable[..., Receiver]:
     """Start a web server: what it does with messages, and the port of an earlier one to take."""
     return lambda mode="take", port=0: Receiver(start(sys.executable, str(HERE / "receiver.py"), str(port), mode))
 
 
 @pytest.fixture
-def mail_server(start: Any) -> Receiver:
+def mail_server(start: Starter) -> Receiver:
     return Receiver(start(sys.executable, str(HERE / "mail_server.py")))
 
 
@@ -56,7 +57,7 @@ def configured(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def notifier(start: Callable[..., Process], configured: Any) -> Callable[..., Process]:
+def notifier(start: Callable[..., Process], configured: Callable[..., str]) -> Callable[..., Process]:
     """Start `lager notify --foreground`, and wait until it listens."""
 
     def begin(*urls: str, more: str = "", **env: str) -> Process:

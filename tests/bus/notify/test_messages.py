@@ -2,19 +2,22 @@
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.bus.notify.conftest import SECRET
-from tests.processes import LAGER
+from tests.bus.instruments.safe_bench import SafeBench
+from tests.bus.notify.conftest import SECRET, Receiver
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.processes import LAGER, Process
 
 PAUSE = 'from lager import pause\npause("is the LED green", timeout={timeout})\n'
 
 
 def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(
-    notifier: Any, receiver: Any, run: Any, client: Any, tmp_path: Path
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, tmp_path: Path
 ) -> None:
     there = receiver()
     notifier(there.url, more='box = "bench3"')
@@ -36,7 +39,7 @@ def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(
 
 @pytest.mark.variant
 def test_the_command_in_a_message_works_when_it_is_typed(
-    notifier: Any, receiver: Any, run: Any, client: Any, lager: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, lager: Command
 ) -> None:
     there = receiver()
     notifier(there.url)
@@ -48,7 +51,7 @@ def test_the_command_in_a_message_works_when_it_is_typed(
 
 
 def test_a_question_is_told_with_what_answers_it(
-    notifier: Any, receiver: Any, run: Any, client: Any, lager: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, lager: Command
 ) -> None:
     there = receiver()
     notifier(there.url)
@@ -62,7 +65,9 @@ def test_a_question_is_told_with_what_answers_it(
     script.out.expect("3.0")
 
 
-def test_a_timeout_is_told_before_and_after(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
+def test_a_timeout_is_told_before_and_after(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
+) -> None:
     there = receiver()
     notifier(there.url, more='resumes_soon = "1s"')
     run(PAUSE.format(timeout=2))
@@ -72,7 +77,9 @@ def test_a_timeout_is_told_before_and_after(notifier: Any, receiver: Any, run: A
 
 
 @pytest.mark.variant
-def test_a_pause_that_waits_long_is_told_once(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
+def test_a_pause_that_waits_long_is_told_once(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
+) -> None:
     there = receiver()
     notifier(there.url, more='waiting = 1\nevents = ["waiting", "auto-resumed"]')
     run(PAUSE.format(timeout=2))
@@ -82,7 +89,12 @@ def test_a_pause_that_waits_long_is_told_once(notifier: Any, receiver: Any, run:
 
 
 def test_a_quarantine_is_told_also_if_it_began_before(
-    notifier: Any, receiver: Any, nets: Any, run: Any, client: Any, lager: Any
+    notifier: Callable[..., Process],
+    receiver: Callable[..., Receiver],
+    nets: SafeBench,
+    run: Starter,
+    client: Client,
+    lager: Command,
 ) -> None:
     nets.add(supply2='safe = "off"')
     there = receiver()
@@ -101,7 +113,7 @@ def test_a_quarantine_is_told_also_if_it_began_before(
 
 
 @pytest.mark.variant
-def test_a_mail_arrives(notifier: Any, mail_server: Any, run: Any, client: Any) -> None:
+def test_a_mail_arrives(notifier: Callable[..., Process], mail_server: Receiver, run: Starter, client: Client) -> None:
     notifier(f"mailto://127.0.0.1:{mail_server.port}/?from=bench@example.com&to=anna@example.com&mode=insecure")
     run(PAUSE.format(timeout=300))
     id = client.paused()["id"]
@@ -112,7 +124,9 @@ def test_a_mail_arrives(notifier: Any, mail_server: Any, run: Any, client: Any) 
 
 
 @pytest.mark.variant
-def test_nobody_is_told_while_somebody_is_attached(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
+def test_nobody_is_told_while_somebody_is_attached(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
+) -> None:
     there = receiver()
     notifier(there.url, more='waiting = 2\nevents = ["waiting", "auto-resumed", "resumes-soon"]\nresumes_soon = 1')
     run('from lager import pause\npause("x", timeout=3, interactive=True)\npause("next", timeout=1)\n')
@@ -125,7 +139,7 @@ def test_nobody_is_told_while_somebody_is_attached(notifier: Any, receiver: Any,
 
 @pytest.mark.variant
 def test_a_closed_console_starts_the_times_again(
-    notifier: Any, receiver: Any, run: Any, client: Any, start: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, start: Starter
 ) -> None:
     there = receiver()
     notifier(there.url, more='waiting = 1\nevents = ["waiting"]')
@@ -133,14 +147,14 @@ def test_a_closed_console_starts_the_times_again(
     id = client.paused()["id"]
     console = start(LAGER, "console", id, stdin=-1)
     client.expect("Extended", lambda signal: signal.args[2].get("why") == "attached")
-    console.popen.stdin.close()
+    console.stdin.close()
     client.expect("Extended", lambda signal: signal.args[2].get("why") == "detached")
     assert id in there.next()["message"]
 
 
 @pytest.mark.slow
 def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
     notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 20')
@@ -161,7 +175,7 @@ def test_a_burst_of_a_thousand_pauses_is_a_few_messages_that_count_each_once(
 
 @pytest.mark.slow
 def test_without_a_limit_each_of_many_pauses_is_one_message(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
     notifier(there.url, more='events = ["paused"]\n[limits]\nmessages = 0')
@@ -179,7 +193,12 @@ def test_without_a_limit_each_of_many_pauses_is_one_message(
     ("mode", "tries"), [("hang", 1), ("hang", 2), ("refuse", 2), pytest.param("trickle", 2, marks=pytest.mark.slow)]
 )
 def test_a_dead_webhook_delays_nothing_and_is_given_up(
-    notifier: Any, receiver: Any, run: Any, client: Any, mode: Any, tries: Any
+    notifier: Callable[..., Process],
+    receiver: Callable[..., Receiver],
+    run: Starter,
+    client: Client,
+    mode: str,
+    tries: int,
 ) -> None:
     dead, alive = receiver(mode), receiver()
     notes = notifier(dead.url, alive.url, more=f"[limits]\ntries = {tries}\ntimeout = 2")
@@ -196,7 +215,7 @@ def test_a_dead_webhook_delays_nothing_and_is_given_up(
 
 
 def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
     notes = notifier(there.url)
@@ -213,7 +232,7 @@ def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(
 
 @pytest.mark.variant
 def test_what_is_over_before_it_can_be_delivered_is_not_sent(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')
@@ -230,7 +249,12 @@ def test_what_is_over_before_it_can_be_delivered_is_not_sent(
 
 
 def test_a_secret_is_in_no_message_and_in_no_list_of_processes(
-    notifier: Any, receiver: Any, run: Any, client: Any, lager: Any, configured: Any
+    notifier: Callable[..., Process],
+    receiver: Callable[..., Receiver],
+    run: Starter,
+    client: Client,
+    lager: Command,
+    configured: Callable[..., str],
 ) -> None:
     there = receiver("refuse")
     notes = notifier(there.url, more="[limits]\ntries = 1")
@@ -251,7 +275,9 @@ def test_a_secret_is_in_no_message_and_in_no_list_of_processes(
     assert SECRET not in notes.err.text + failed.stderr + failed.stdout
 
 
-def test_lager_notify_test_sends_one_message_to_each_url(receiver: Any, lager: Any, configured: Any) -> None:
+def test_lager_notify_test_sends_one_message_to_each_url(
+    receiver: Callable[..., Receiver], lager: Command, configured: Callable[..., str]
+) -> None:
     there, other = receiver(), receiver()
     done = lager("notify", "test", "--config", configured(there.url, other.url))
     assert (done.returncode, done.stdout) == (0, "Sent to url 1 (json).\nSent to url 2 (json).\n")
@@ -260,7 +286,9 @@ def test_lager_notify_test_sends_one_message_to_each_url(receiver: Any, lager: A
         assert message["title"] == f"lager: test from {socket.gethostname()}"
 
 
-def test_a_url_that_apprise_does_not_know_is_a_mistake(lager: Any, configured: Any, receiver: Any) -> None:
+def test_a_url_that_apprise_does_not_know_is_a_mistake(
+    lager: Command, configured: Callable[..., str], receiver: Callable[..., Receiver]
+) -> None:
     there = receiver()
     done = lager("notify", "--foreground", "--config", configured(there.url, f"nothing://{SECRET}", "slack://tooshort"))
     assert done.returncode == 78

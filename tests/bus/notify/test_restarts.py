@@ -2,19 +2,23 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client import NAME
-from tests.processes import LAGER
+from tests.bus.notify.conftest import Receiver
+from tests.client import NAME, Client
+from tests.fixtures import Command, Starter
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 PAUSE = 'from lager import pause\npause("{label}")\n'
 
 
 def test_a_killed_notifier_tells_neither_twice_nor_too_little(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
     first = notifier(there.url, more='events = ["paused"]')
@@ -36,7 +40,7 @@ def test_a_killed_notifier_tells_neither_twice_nor_too_little(
 
 @pytest.mark.variant
 def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver("hang")
     first = notifier(there.url, more='events = ["paused"]')
@@ -56,7 +60,11 @@ def test_a_message_that_was_on_its_way_is_sent_again_rather_than_lost(
 
 @pytest.mark.variant
 def test_a_killed_lagerd_makes_no_message_come_twice(
-    notifier: Any, receiver: Any, run: Any, own_station: Any, client: Any
+    notifier: Callable[..., Process],
+    receiver: Callable[..., Receiver],
+    run: Starter,
+    own_station: Station,
+    client: Client,
 ) -> None:
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')
@@ -75,7 +83,11 @@ def test_a_killed_lagerd_makes_no_message_come_twice(
 
 
 def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(
-    notifier: Any, receiver: Any, run: Any, own_station: Any, start: Any
+    notifier: Callable[..., Process],
+    receiver: Callable[..., Receiver],
+    run: Starter,
+    own_station: Station,
+    start: Starter,
 ) -> None:
     there = receiver()
     own_station.kill_lagerd()
@@ -87,13 +99,15 @@ def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(
     assert "label     x" in there.next()["message"]
 
 
-def _config(station: Any, url: Any) -> Any:
+def _config(station: Station, url: Any) -> Any:
     path = station.folder / "notify.toml"
     path.write_text(f'urls = ["{url}"]\n')
     return str(path)
 
 
-def test_only_one_notifier_runs(notifier: Any, receiver: Any, lager: Any, configured: Any) -> None:
+def test_only_one_notifier_runs(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], lager: Command, configured: Callable[..., str]
+) -> None:
     there = receiver()
     notifier(there.url)
     second = lager("notify", "--foreground", "--config", configured(there.url))
@@ -101,7 +115,9 @@ def test_only_one_notifier_runs(notifier: Any, receiver: Any, lager: Any, config
     assert second.stderr.endswith("\nlager: lager notify is running already. End the other one first.\n")
 
 
-def test_signals_of_others_tell_nobody(notifier: Any, receiver: Any, run: Any, client: Any) -> None:
+def test_signals_of_others_tell_nobody(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
+) -> None:
     there = receiver()
     notifier(there.url)
     forged = {"id": "00000000", "label": "forged", "consoles": 0, "remaining": 0.0, "since": 0.0, "began": 0.0}
@@ -110,12 +126,14 @@ def test_signals_of_others_tell_nobody(notifier: Any, receiver: Any, run: Any, c
     assert "real" in there.next()["title"]
 
 
-async def _emit(client: Any, details: Any) -> None:
+async def _emit(client: Client, details: Any) -> None:
     client.bus.emit("/com/lager/Breakpoints", NAME, "Paused", "sa{sv}", details["id"], details)
 
 
 @pytest.mark.parametrize("mode", ["take", "hang"])
-def test_ctrl_c_ends_it_and_its_processes(notifier: Any, receiver: Any, run: Any, client: Any, mode: Any) -> None:
+def test_ctrl_c_ends_it_and_its_processes(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, mode: str
+) -> None:
     there = receiver(mode)
     notes = notifier(there.url)
     run(PAUSE.format(label="x"))
@@ -136,7 +154,9 @@ def test_ctrl_c_ends_it_and_its_processes(notifier: Any, receiver: Any, run: Any
 
 
 @pytest.mark.variant
-def test_a_restarted_bus_is_followed_again(notifier: Any, receiver: Any, run: Any, own_station: Any) -> None:
+def test_a_restarted_bus_is_followed_again(
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, own_station: Station
+) -> None:
     there = receiver()
     notes = notifier(there.url)
     own_station.kill_lagerd()
@@ -151,7 +171,7 @@ def test_a_restarted_bus_is_followed_again(notifier: Any, receiver: Any, run: An
 
 @pytest.mark.variant
 def test_a_process_that_sends_is_started_again_if_it_is_killed(
-    notifier: Any, receiver: Any, run: Any, client: Any
+    notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
     notes = notifier(there.url, more='events = ["paused"]')  # others' crashes are made safe beside it
@@ -167,7 +187,7 @@ def test_a_process_that_sends_is_started_again_if_it_is_killed(
     assert there.all() == []
 
 
-def test_without_a_place_for_what_was_told_it_says_so(lager: Any, configured: Any) -> None:
+def test_without_a_place_for_what_was_told_it_says_so(lager: Command, configured: Callable[..., str]) -> None:
     done = lager(
         "notify", "--foreground", "--config", configured("json://127.0.0.1:9/"), XDG_STATE_HOME="/proc/nothing"
     )

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, PATIENCE, Process, limited
 
 HURRIED = limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
@@ -74,7 +76,7 @@ def all_ended(ends: list[FileIO]) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL"])
-def test_a_killed_run_tidies_up_with_all_that_it_started(family: Any, name: Any) -> None:
+def test_a_killed_run_tidies_up_with_all_that_it_started(family: Family, name: str) -> None:
     process = family()
     process.out.expect("up")
     process.kill(signal.Signals[name])
@@ -85,7 +87,7 @@ def test_a_killed_run_tidies_up_with_all_that_it_started(family: Any, name: Any)
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("words", [[], ["paused"]])
 def test_a_killed_run_in_the_background_of_a_shell_tidies_up_too(
-    family: Any, client: Any, name: Any, words: Any
+    family: Family, client: Client, name: str, words: Any
 ) -> None:
     process = family(*words, background=True)
     if words:
@@ -109,7 +111,7 @@ finally:
 
 @pytest.mark.variant
 def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_once(
-    run: Any, client: Any, tmp_path: Path
+    run: Starter, client: Client, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "go")
     process = run(CLEANS)
@@ -124,7 +126,9 @@ def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_on
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 @pytest.mark.parametrize("words", [["orphan"], ["orphan", "paused"]])
-def test_what_lost_its_parent_before_belongs_to_the_run(family: Any, client: Any, name: Any, words: Any) -> None:
+def test_what_lost_its_parent_before_belongs_to_the_run(
+    family: Family, client: Client, name: str, words: list[str]
+) -> None:
     process = family(*words)
     if "paused" in words:
         client.paused()
@@ -135,7 +139,7 @@ def test_what_lost_its_parent_before_belongs_to_the_run(family: Any, client: Any
 
 
 @pytest.mark.variant
-def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family: Any, lager: Any, start: Any) -> None:
+def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family: Family, lager: Command, start: Starter) -> None:
     process = family("orphan")
     process.out.expect("up")
     id = recorded(lager)
@@ -143,7 +147,9 @@ def test_a_run_that_is_ended_by_its_id_takes_its_orphans_along(family: Any, lage
     process.wait()
 
 
-def test_a_detached_run_outlives_the_run_that_started_it(run: Any, script: Any, lager: Any, tmp_path: Path) -> None:
+def test_a_detached_run_outlives_the_run_that_started_it(
+    run: Starter, script: ScriptWriter, lager: Command, tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "go")
     script("open('go').read(); print('went on')", "inner.py")
     outer = """
@@ -162,7 +168,7 @@ signal.pause()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_a_paused_run_that_is_killed_is_interrupted(family: Any, client: Any, name: Any) -> None:
+def test_a_paused_run_that_is_killed_is_interrupted(family: Family, client: Client, name: str) -> None:
     process = family("paused")
     pause = client.paused()
     process.kill(signal.Signals[name])
@@ -171,7 +177,7 @@ def test_a_paused_run_that_is_killed_is_interrupted(family: Any, client: Any, na
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_what_is_deaf_to_signals_is_killed_at_last(family: Any, name: Any) -> None:
+def test_what_is_deaf_to_signals_is_killed_at_last(family: Family, name: str) -> None:
     process = family("deaf")
     process.out.expect("up")
     process.kill(signal.Signals[name])
@@ -179,7 +185,7 @@ def test_what_is_deaf_to_signals_is_killed_at_last(family: Any, name: Any) -> No
 
 
 @pytest.mark.variant
-def test_a_stopped_script_is_continued_to_clean_up(family: Any) -> None:
+def test_a_stopped_script_is_continued_to_clean_up(family: Family) -> None:
     process = family()
     process.out.expect("up")
     (script, _) = children(process.pid)
@@ -188,7 +194,7 @@ def test_a_stopped_script_is_continued_to_clean_up(family: Any) -> None:
 
 
 @pytest.mark.variant
-def test_timeout_1_leaves_the_script_time_to_tidy_up(family: Any) -> None:
+def test_timeout_1_leaves_the_script_time_to_tidy_up(family: Family) -> None:
     """It sends SIGTERM to the whole process group, so the script gets it from there, too."""
     process = family()
     process.out.expect("up")
@@ -196,7 +202,7 @@ def test_timeout_1_leaves_the_script_time_to_tidy_up(family: Any) -> None:
     assert process.wait() == 128 + signal.SIGTERM
 
 
-def test_a_signal_to_the_script_itself_ends_the_run_in_order(family: Any) -> None:
+def test_a_signal_to_the_script_itself_ends_the_run_in_order(family: Family) -> None:
     process = family()
     process.out.expect("up")
     os.kill(children(process.pid)[0], signal.SIGTERM)
@@ -204,7 +210,7 @@ def test_a_signal_to_the_script_itself_ends_the_run_in_order(family: Any) -> Non
 
 
 @pytest.mark.variant
-def test_a_run_under_nohup_hears_no_hangup(start: Any, script: Any) -> None:
+def test_a_run_under_nohup_hears_no_hangup(start: Starter, script: ScriptWriter) -> None:
     script("import signal\nprint('up', flush=True)\nsignal.pause()\n")
     process = start("/bin/sh", "-c", f"trap '' HUP; exec {shlex.quote(LAGER)} python script.py")
     process.out.expect("up")
@@ -213,7 +219,7 @@ def test_a_run_under_nohup_hears_no_hangup(start: Any, script: Any) -> None:
     assert process.wait() == 128 + signal.SIGTERM
 
 
-def test_a_child_of_the_script_has_the_signals_of_plain_python(run: Any) -> None:
+def test_a_child_of_the_script_has_the_signals_of_plain_python(run: Starter) -> None:
     text = """
 import multiprocessing, os, signal
 def wait(): signal.pause()
@@ -229,7 +235,7 @@ if __name__ == '__main__':
     assert process.wait() == 0
 
 
-def test_what_a_script_leaves_running_outlives_an_ordinary_end(run: Any, tmp_path: Path) -> None:
+def test_what_a_script_leaves_running_outlives_an_ordinary_end(run: Starter, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
     os.mkfifo(tmp_path / "said")
     process = run("import subprocess\nsubprocess.Popen(['sh', '-c', 'read x < go; echo $x > said'])\n")

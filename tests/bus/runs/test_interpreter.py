@@ -6,12 +6,15 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.bus.runs.detached.known_runs import Runs, recorded
-from tests.processes import LAGER
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.loopback import Loopback
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 TAG = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 LOOK = """
@@ -56,7 +59,7 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
-    way: Any, start: Any, script: Any, client: Any, bench: Any, environment: Any
+    way: str, start: Starter, script: ScriptWriter, client: Client, bench: Process, environment: Path
 ) -> None:
     words, variables = WAYS[way]
     filled = {name: value.format(environment) for name, value in variables.items()}
@@ -70,8 +73,8 @@ def test_the_packages_of_the_environment_come_first_and_those_of_lager_behind(
 
 
 def test_an_environment_beside_the_script_is_used(
-    start: Any, tmp_path: Path, script: Any, client: Any, environment: Any, station: Any, lager: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Starter, tmp_path: Path, script: ScriptWriter, client: Client, environment: Path, station: Station,
+    lager: Command, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     (tmp_path / ".venv").symlink_to(environment)
     monkeypatch.setitem(station.env, "XDG_STATE_HOME", str(tmp_path / "state"))
@@ -87,7 +90,7 @@ def test_an_environment_beside_the_script_is_used(
 
 
 def test_an_environment_in_the_current_folder_is_used_for_a_module(
-    lager: Any, tmp_path: Path, script: Any, environment: Any
+    lager: Command, tmp_path: Path, script: ScriptWriter, environment: Path
 ) -> None:
     (tmp_path / ".venv").symlink_to(environment)
     script("import sys; print(sys.executable)", "whose.py")
@@ -96,7 +99,9 @@ def test_an_environment_in_the_current_folder_is_used_for_a_module(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
-def test_an_environment_of_another_user_beside_the_script_is_not_used(lager: Any, tmp_path: Path, script: Any) -> None:
+def test_an_environment_of_another_user_beside_the_script_is_not_used(
+    lager: Command, tmp_path: Path, script: ScriptWriter
+) -> None:
     bin = tmp_path / ".venv" / "bin"
     bin.mkdir(parents=True)
     (bin / "python").write_text("#!/bin/sh\necho owned")
@@ -114,7 +119,13 @@ def test_an_environment_of_another_user_beside_the_script_is_not_used(lager: Any
     ids=["in the background", "in a child", "in pytest"],
 )
 def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
-    start: Any, script: Any, client: Any, bench: Any, environment: Any, lager: Any, command: Any
+    start: Starter,
+    script: ScriptWriter,
+    client: Client,
+    bench: Process,
+    environment: Path,
+    lager: Command,
+    command: list[str],
 ) -> None:
     script("import subprocess, sys; sys.exit(subprocess.run([sys.executable, 'look.py']).returncode)", "child.py")
     script(LOOK, "look.py")
@@ -134,7 +145,7 @@ def test_it_is_the_same_in_the_background_in_a_child_and_in_pytest(
 
 @pytest.mark.variant
 def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(
-    lager: Any, near: Any, script: Any, environment: Any
+    lager: Command, near: Loopback, script: ScriptWriter, environment: Path
 ) -> None:
     name = script("import sys; print(sys.prefix)")
     own = lager("python", name, "--box", "near", VIRTUAL_ENV=str(environment))
@@ -145,7 +156,7 @@ def test_on_a_box_only_the_option_and_the_variable_of_the_box_count(
 
 @pytest.mark.variant
 def test_an_error_there_pauses_with_its_variables_in_a_console(
-    start: Any, script: Any, client: Any, environment: Any, lager: Any
+    start: Starter, script: ScriptWriter, client: Client, environment: Path, lager: Command
 ) -> None:
     text = "import only_here\ndef work():\n    value = only_here.answer\n    raise ValueError('bad')\nwork()\n"
     process = start(LAGER, "python", "--pause-on-error", "--python", str(environment), script(text))
@@ -158,14 +169,16 @@ def test_an_error_there_pauses_with_its_variables_in_a_console(
 
 
 @pytest.mark.variant
-def test_the_sitecustomize_of_the_environment_still_runs(lager: Any, script: Any, environment: Any) -> None:
+def test_the_sitecustomize_of_the_environment_still_runs(
+    lager: Command, script: ScriptWriter, environment: Path
+) -> None:
     text = "import sys; print(sys.theirs, [path for path in sys.path if 'other_interpreter' in path])"
     assert lager("python", "--python", str(environment), script(text)).stdout == "ran []\n"
 
 
 @pytest.mark.variant
 def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(
-    lager: Any, script: Any, environment: Any
+    lager: Command, script: ScriptWriter, environment: Path
 ) -> None:
     text = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', 'import click; print(click.__file__)'])"
     found = lager("python", "--python", str(environment), script(text)).stdout.strip()
@@ -186,7 +199,7 @@ def test_a_child_in_the_python_of_lager_finds_what_it_finds_without_lager(
     ],
 )
 def test_an_interpreter_that_cannot_run_the_script_is_refused(
-    lager: Any, script: Any, tmp_path: Path, python: str, said: str
+    lager: Command, script: ScriptWriter, tmp_path: Path, python: str, said: str
 ) -> None:
     other = tmp_path / Path(python).name
     other.write_text(f"""#!/bin/sh\necho '["{other.name}", "/usr", false]'\n""")
@@ -196,13 +209,13 @@ def test_an_interpreter_that_cannot_run_the_script_is_refused(
     assert said.format(tmp_path) in done.stderr
 
 
-def test_an_interpreter_without_a_name_is_refused(lager: Any, script: Any) -> None:
+def test_an_interpreter_without_a_name_is_refused(lager: Command, script: ScriptWriter) -> None:
     done = lager("python", "--python", "", script("print('ran')"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "--python names nothing, which is not a Python that can be run." in done.stderr
 
 
-def test_metadata_in_a_script_needs_uv(start: Any, script: Any, tmp_path: Path, environment: Any) -> None:
+def test_metadata_in_a_script_needs_uv(start: Starter, script: ScriptWriter, tmp_path: Path, environment: Path) -> None:
     text = "# /// script\n# dependencies = ['only-here']\n# ///\nimport sys; print(sys.prefix)"
     without = start(LAGER, "python", script(text), PATH="/usr/bin:/bin")
     assert without.wait() == 0

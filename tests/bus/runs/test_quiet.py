@@ -7,12 +7,14 @@ import sys
 import time
 import timeit
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import lager
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 IDLE = "import lager\nlager.pause('idle')\n"
 PYTHON = sys.executable
@@ -30,7 +32,7 @@ def switches(pid: int) -> int:
 
 @pytest.mark.parametrize("seconds", [2.1, 8])
 def test_no_process_wakes_up_while_all_wait(
-    terminal: Any, run: Any, script: Any, station: Any, client: Any, seconds: Any
+    terminal: TerminalStarter, run: Starter, script: ScriptWriter, station: Station, client: Client, seconds: float
 ) -> None:
     """A run on a terminal and one without, paused; the time is that of another pause on the same lagerd."""
     screen = terminal(LAGER, "python", script(IDLE), TERM="dumb")  # where nothing counts down
@@ -71,7 +73,7 @@ def on_the_network(pid: int) -> set[str]:
     return sockets(pid) & inodes
 
 
-def test_no_socket_of_the_network(run: Any, client: Any, station: Any) -> None:
+def test_no_socket_of_the_network(run: Starter, client: Client, station: Station) -> None:
     process = run(IDLE.replace("'idle'", "interactive=True"))
     pause = client.paused()
     process.err.expect("  timeout ")
@@ -83,7 +85,7 @@ def test_no_socket_of_the_network(run: Any, client: Any, station: Any) -> None:
 
 
 def test_no_file_is_left_but_the_record_and_the_evidence_of_the_run(
-    run: Any, client: Any, station: Any, tmp_path: Path
+    run: Starter, client: Client, station: Station, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()

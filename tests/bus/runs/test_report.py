@@ -12,6 +12,7 @@ import pytest
 
 from tests.bus.lagerd.home import a_home
 from tests.client import Client
+from tests.fixtures import Command
 from tests.processes import LAGER, PATIENCE
 
 pytestmark = pytest.mark.xdist_group("report")  # else each worker makes a run of its own
@@ -50,7 +51,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("form", ["", "--html", "--json", "--junit"])
-def test_a_run_that_has_ended_gives_the_same_report_each_time(reported: Any, form: Any) -> None:
+def test_a_run_that_has_ended_gives_the_same_report_each_time(reported: Any, form: str) -> None:
     first, second = reported[form]
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
@@ -108,7 +109,7 @@ def test_the_terminal_shows_each_part(reported: Any) -> None:
         assert part in shown
 
 
-def test_a_run_that_is_not_there_is_one_sentence(lager: Any) -> None:
+def test_a_run_that_is_not_there_is_one_sentence(lager: Command) -> None:
     done = lager("report", "abcdef")
     assert (done.returncode, done.stdout) == (1, "")
     assert "You have no run 'abcdef'." in done.stderr

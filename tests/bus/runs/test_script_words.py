@@ -1,9 +1,8 @@
 """Options of lager's behind a script's name."""
 
-from typing import Any
-
 import pytest
 
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER, ended
 
 SHOWS = "import os, sys; print(sys.argv[1:], os.environ.get('A'), os.environ.get('B'))"
@@ -23,45 +22,45 @@ SHOWS = "import os, sys; print(sys.argv[1:], os.environ.get('A'), os.environ.get
          "['--pause', '--continue', '--kill', '--extend', '--watch', '--here', '-'] None 7"),
     ],
 )  # fmt: skip
-def test_a_script_gets_what_is_not_lagers(run: Any, words: Any, shown: Any) -> None:
+def test_a_script_gets_what_is_not_lagers(run: Starter, words: list[str], shown: str) -> None:
     process = run(SHOWS, *words, B="7")
     assert process.out.rest() == f"{shown}\n"
     assert process.err.rest() == ""
 
 
-def test_all_words_behind_a_module_are_the_modules(start: Any, script: Any) -> None:
+def test_all_words_behind_a_module_are_the_modules(start: Starter, script: ScriptWriter) -> None:
     script(SHOWS, "tool.py")
     process = start(LAGER, "python", "--env", "B=2", "-m", "tool", "--env", "A=1", "--box", "nowhere", "--", "-h")
     assert process.out.rest() == "['--env', 'A=1', '--box', 'nowhere', '--', '-h'] None 2\n"
 
 
 @pytest.mark.parametrize("words", [["-mtool"], ["--env", "-m=1", "-mtool"], ["--pause-on-error", "-m", "tool"]])
-def test_a_module_may_follow_its_option_without_a_space(start: Any, script: Any, words: Any) -> None:
+def test_a_module_may_follow_its_option_without_a_space(start: Starter, script: ScriptWriter, words: list[str]) -> None:
     script(SHOWS, "tool.py")
     process = start(LAGER, "python", *words, "-mother", "--env", "A=1")
     assert process.out.rest() == "['-mother', '--env', 'A=1'] None None\n"
 
 
-def test_an_empty_name_is_not_a_script(start: Any) -> None:
+def test_an_empty_name_is_not_a_script(start: Starter) -> None:
     process = start(LAGER, "python", "", "x")
     assert process.wait() == 2
     assert "No such file or folder: ''" in process.err.rest()
 
 
-def test_all_words_behind_two_dashes_and_the_script_are_the_scripts(start: Any, script: Any) -> None:
+def test_all_words_behind_two_dashes_and_the_script_are_the_scripts(start: Starter, script: ScriptWriter) -> None:
     process = start(LAGER, "python", "--", script(SHOWS), "--env", "A=1", "--", "--timeout")
     assert process.out.rest() == "['--env', 'A=1', '--', '--timeout'] None None\n"
     assert process.err.rest() == ""
 
 
-def test_options_that_scripts_often_have_are_noted(run: Any) -> None:
+def test_options_that_scripts_often_have_are_noted(run: Starter) -> None:
     process = run("import sys; print(sys.argv[1:])", "a", "--timeout=60", "--download", "x", "--", "--timeout")
     assert process.out.rest() == "['a', '--timeout']\n"
     told = "lager: took --timeout=60, --download x for itself; put -- before the script's own options\n"
     assert process.err.rest() == told
 
 
-def test_detach_may_follow_the_script(run: Any, start: Any) -> None:
+def test_detach_may_follow_the_script(run: Starter, start: Starter) -> None:
     process = run("", "--detach")
     code, out, err = ended(process)
     assert (code, "took --detach for itself" in err) == (0, True), err
@@ -77,7 +76,9 @@ def test_detach_may_follow_the_script(run: Any, start: Any) -> None:
         (["--detach=yes"], "Option '--detach' does not take a value. If it is"),
     ],
 )
-def test_a_word_that_cannot_be_lagers_says_how_to_give_it_to_the_script(run: Any, words: Any, said: Any) -> None:
+def test_a_word_that_cannot_be_lagers_says_how_to_give_it_to_the_script(
+    run: Starter, words: list[str], said: str
+) -> None:
     process = run("print('ran')", *words)
     assert process.wait() == 2
     assert said in process.err.rest()

@@ -10,11 +10,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 NETS = """
 [instruments.psu1]
@@ -104,7 +106,7 @@ def ended(processes: list[int]) -> bool:
 
 
 def test_a_simulated_run_pauses_is_inspected_and_reaches_no_real_instrument(
-    nets: Any, real: Any, start: Any, script: Any, lager: Any, client: Any
+    nets: str, real: RealInstrument, start: Starter, script: ScriptWriter, lager: Command, client: Client
 ) -> None:
     process = start(LAGER, "python", "--simulate", script(SCRIPT), LAGER_NETS=nets, REAL=nets)
     said = process.err.expect("  bench     simulated")
@@ -128,7 +130,9 @@ def test_a_simulated_run_pauses_is_inspected_and_reaches_no_real_instrument(
 
 
 @pytest.mark.slow
-def test_two_simulations_of_one_bench_do_not_meet(nets: Any, start: Any, script: Any, lager: Any, client: Any) -> None:
+def test_two_simulations_of_one_bench_do_not_meet(
+    nets: str, start: Starter, script: ScriptWriter, lager: Command, client: Client
+) -> None:
     first = start(LAGER, "python", "--simulate", script(SCRIPT), LAGER_NETS=nets)
     one = bench_of(first.err.expect("  bench     simulated"))
     second = start(LAGER, "python", "--simulate", script(SCRIPT), LAGER_NETS=nets)
@@ -140,7 +144,7 @@ def test_two_simulations_of_one_bench_do_not_meet(nets: Any, start: Any, script:
 
 
 def test_a_command_runs_on_a_described_bench_and_its_exit_code_is_that_of_lager(
-    nets: Any, real: Any, lager: Any
+    nets: str, real: RealInstrument, lager: Command
 ) -> None:
     talk = f'"{LAGER}" supply rail voltage 2.5 && "{LAGER}" supply rail enable && "{LAGER}" adc probe; exit 7'
     done = lager("bench", nets, "--", "sh", "-c", talk, LAGER_BOX="nobody@unreachable.invalid")
@@ -150,18 +154,22 @@ def test_a_command_runs_on_a_described_bench_and_its_exit_code_is_that_of_lager(
 
 
 @pytest.mark.variant
-def test_a_command_that_is_killed_on_a_described_bench_ends_lager_with_its_signal(nets: Any, lager: Any) -> None:
+def test_a_command_that_is_killed_on_a_described_bench_ends_lager_with_its_signal(nets: str, lager: Command) -> None:
     assert lager("bench", nets, "--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("command", ["no-such-command", "./no-such-command", ""])
-def test_no_bench_starts_for_a_command_that_is_not_there(nets: Any, lager: Any, station: Any, command: Any) -> None:
+def test_no_bench_starts_for_a_command_that_is_not_there(
+    nets: str, lager: Command, station: Station, command: str
+) -> None:
     missing = lager("bench", nets, "--", command, XDG_RUNTIME_DIR="/dev/null")  # where none can start
     assert (missing.returncode, f"There is no command '{command}'" in missing.stderr) == (2, True)
 
 
 @pytest.mark.slow
-def test_a_script_that_crashes_on_a_described_bench_is_made_safe_there(nets: Any, lager: Any, script: Any) -> None:
+def test_a_script_that_crashes_on_a_described_bench_is_made_safe_there(
+    nets: str, lager: Command, script: ScriptWriter
+) -> None:
     name = script(SCRIPT.replace('pause("look")', "raise SystemExit(3)"))
     talk = f'"{LAGER}" python {name}; "{LAGER}" supply rail state --wait 20'
     done = lager("bench", nets, "--", "sh", "-c", talk)
@@ -170,7 +178,7 @@ def test_a_script_that_crashes_on_a_described_bench_is_made_safe_there(nets: Any
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_bench_runs_until_it_is_told_to_end_and_leaves_nothing(
-    nets: Any, start: Any, lager: Any, number: signal.Signals
+    nets: str, start: Starter, lager: Command, number: signal.Signals
 ) -> None:
     process = start(LAGER, "bench", nets)
     bench = bench_of(process.out.expect("\n"))
@@ -184,7 +192,9 @@ def test_a_bench_runs_until_it_is_told_to_end_and_leaves_nothing(
 
 
 @pytest.mark.variant
-def test_a_bench_whose_command_was_killed_leaves_no_process_and_no_file(nets: Any, start: Any, lager: Any) -> None:
+def test_a_bench_whose_command_was_killed_leaves_no_process_and_no_file(
+    nets: str, start: Starter, lager: Command
+) -> None:
     process = start(LAGER, "bench", nets)
     bench = bench_of(process.out.expect("\n"))
     assert lager("supply", "rail", "voltage", "1", LAGER_BENCH=bench).returncode == 0  # lagerd runs there, too
@@ -196,7 +206,9 @@ def test_a_bench_whose_command_was_killed_leaves_no_process_and_no_file(nets: An
 
 
 @pytest.mark.slow
-def test_a_bench_that_was_killed_itself_is_noticed_and_leaves_nothing(nets: Any, start: Any, lager: Any) -> None:
+def test_a_bench_that_was_killed_itself_is_noticed_and_leaves_nothing(
+    nets: str, start: Starter, lager: Command
+) -> None:
     process = start(LAGER, "bench", nets)
     bench = bench_of(process.out.expect("\n"))
     assert lager("supply", "rail", "voltage", "1", LAGER_BENCH=bench).returncode == 0
@@ -211,7 +223,9 @@ def test_a_bench_that_was_killed_itself_is_noticed_and_leaves_nothing(nets: Any,
 
 
 @pytest.mark.variant
-def test_a_detached_run_is_simulated_until_its_end(nets: Any, real: Any, lager: Any, script: Any, start: Any) -> None:
+def test_a_detached_run_is_simulated_until_its_end(
+    nets: str, real: RealInstrument, lager: Command, script: ScriptWriter, start: Starter
+) -> None:
     name = script(SCRIPT)
     detached = lager("python", "--simulate", "--detach", name, LAGER_NETS=nets)
     assert detached.returncode == 0, detached.stderr
@@ -235,7 +249,7 @@ def test_a_detached_run_is_simulated_until_its_end(nets: Any, real: Any, lager: 
     ],
 )
 def test_what_cannot_be_simulated_is_one_sentence(
-    nets: Any, lager: Any, script: Any, tmp_path: Path, words: Any, said: str
+    nets: str, lager: Command, script: ScriptWriter, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     script("print('ran')")
     other = '[nets.other]\ntype = "supply"\ninstrument = "psu1"\nchannel = 2\n[simulate]'
@@ -250,14 +264,14 @@ def test_what_cannot_be_simulated_is_one_sentence(
 
 @pytest.mark.slow
 def test_with_a_box_its_bench_is_simulated_there(
-    nets: Any,
-    real: Any,
-    station: Any,
+    nets: str,
+    real: RealInstrument,
+    station: Station,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
-    start: Any,
-    script: Any,
-    lager: Any,
+    start: Starter,
+    script: ScriptWriter,
+    lager: Command,
 ) -> None:
     monkeypatch.setitem(station.env, "LAGER_NETS", nets)
     request.getfixturevalue("near")
@@ -275,7 +289,7 @@ def test_with_a_box_its_bench_is_simulated_there(
 
 @pytest.mark.variant
 def test_a_script_on_a_simulated_bench_cannot_be_told_to_use_another_one(
-    nets: Any, real: Any, lager: Any, script: Any
+    nets: str, real: RealInstrument, lager: Command, script: ScriptWriter
 ) -> None:
     name = script("import lager\nwith lager.Net.get('rail', type='supply') as rail:\n    print(rail.set_voltage(2))")
     told = ("--env", "LAGER_BENCH=", "--env", f"LAGER_NETS={nets}", "--env", "LAGER_BUS_ADDRESS=unix:path=/none")
@@ -285,7 +299,7 @@ def test_a_script_on_a_simulated_bench_cannot_be_told_to_use_another_one(
 
 
 @pytest.mark.slow
-def test_ctrl_c_reaches_the_command_once_and_its_exit_code_counts(nets: Any, terminal: Any) -> None:
+def test_ctrl_c_reaches_the_command_once_and_its_exit_code_counts(nets: str, terminal: TerminalStarter) -> None:
     counts = "trap 'n=$((n+1))' INT; echo ready; while [ -z \"$n\" ]; do sleep 0.1; done; sleep 1; exit $((40 + n))"
     there = terminal(LAGER, "bench", nets, "--", "sh", "-c", counts)
     there.expect("ready")

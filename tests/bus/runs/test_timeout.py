@@ -2,10 +2,11 @@
 
 import contextlib
 import os
-from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER, Gone, limited
 
 LADDER = """
@@ -23,7 +24,9 @@ while True: signal.pause()
 @pytest.mark.parametrize(
     ("until", "heard"), [("SIGINT", ["SIGINT"]), ("SIGTERM", ["SIGINT", "SIGTERM"]), ("SIGKILL", ["SIGINT", "SIGTERM"])]
 )
-def test_a_timeout_climbs_the_ladder_of_signals(start: Any, script: Any, until: Any, heard: Any) -> None:
+def test_a_timeout_climbs_the_ladder_of_signals(
+    start: Starter, script: ScriptWriter, until: str, heard: list[str]
+) -> None:
     lager = (LAGER,) if until == "SIGINT" else limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
     process = start(*lager, "python", "--timeout", "2", script(LADDER), until)  # in which it has its handlers
     assert process.out.rest().split() == heard
@@ -33,7 +36,7 @@ def test_a_timeout_climbs_the_ladder_of_signals(start: Any, script: Any, until: 
 
 @pytest.mark.variant
 @pytest.mark.parametrize("lost", ["2>/dev/full", "2>&1 >/dev/null | true"])
-def test_a_timeout_ends_the_run_even_if_it_cannot_be_reported(start: Any, script: Any, lost: Any) -> None:
+def test_a_timeout_ends_the_run_even_if_it_cannot_be_reported(start: Starter, script: ScriptWriter, lost: str) -> None:
     name = script("import os, signal\nprint(os.getpid(), file=open('pid', 'w'))\nsignal.pause()\n")
     process = start("/bin/sh", "-c", f"exec 3>&1; {{ {LAGER} python --timeout 1 {name}; echo $? >&3; }} {lost}")
     assert process.out.rest() == "124\n"
@@ -47,7 +50,7 @@ def is_there(pid: int) -> bool:
     return False
 
 
-def test_no_process_outlives_the_timeout(start: Any, script: Any) -> None:
+def test_no_process_outlives_the_timeout(start: Starter, script: ScriptWriter) -> None:
     """Children, a daemon that forked twice, one in its own session, one that ignores signals, one that is stopped."""
     text = """
 import os, signal, subprocess
@@ -80,7 +83,7 @@ signal.pause()
     assert [pid for pid in pids if is_there(pid)] == []
 
 
-def test_a_pause_does_not_stop_the_clock(run: Any, client: Any) -> None:
+def test_a_pause_does_not_stop_the_clock(run: Starter, client: Client) -> None:
     text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
     left = 0
     for limit in (2, 12, 48):  # seconds of which most are left when it pauses, also on a machine that is busy
@@ -96,21 +99,21 @@ def test_a_pause_does_not_stop_the_clock(run: Any, client: Any) -> None:
     assert process.wait() == 124
 
 
-def test_a_pause_shorter_than_the_run_has_its_usual_banner(run: Any, client: Any) -> None:
+def test_a_pause_shorter_than_the_run_has_its_usual_banner(run: Starter, client: Client) -> None:
     process = run("import lager\nlager.pause(timeout=5)\n", options=("--timeout", "100"))
     process.err.expect("resumes in 5s")
     client.call("Continue", "s", client.paused()["id"])
     assert process.wait() == 0
 
 
-def test_a_capped_timeout_is_reported(run: Any) -> None:
+def test_a_capped_timeout_is_reported(run: Starter) -> None:
     process = run("import os\nprint(os.environ['LAGER_RUN_DEADLINE'] != '')\n", options=("--timeout", "301"))
     assert process.err.rest() == "lager: --timeout is capped at 300 s\n"
     assert process.out.rest() == "True\n"
     assert run("", options=("--timeout", "300")).err.rest() == ""
 
 
-def test_a_run_that_ends_before_its_timeout_leaves_its_children_alone(run: Any) -> None:
+def test_a_run_that_ends_before_its_timeout_leaves_its_children_alone(run: Starter) -> None:
     text = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,

@@ -27,7 +27,7 @@ def runs(json: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "missing"), [(["status", "--json"], "command status"), (["runs", "--quiet-for=1"], "option --quiet-for")]
 )
-def test_an_older_box_says_what_it_does_not_have(words: Any, missing: Any) -> None:
+def test_an_older_box_says_what_it_does_not_have(words: list[str], missing: str) -> None:
     problem = failed(BOX, 2, CliRunner().invoke(older, words).output)
     assert isinstance(problem, OtherVersion)
     assert reason_of(problem) == f"The box bench3 has another version of lager, without the {missing}."

@@ -91,7 +91,7 @@ SEEN = [name for name in WRITTEN if not name.startswith(".")]
         ("**", SEEN),
     ],
 )
-def test_which_files_a_pattern_brings(here: Any, bring: Any, pattern: Any, names: Any) -> None:
+def test_which_files_a_pattern_brings(here: Path, bring: Callable[..., list[str]], pattern: str, names: Any) -> None:
     assert bring(write(*WRITTEN, "results/__pycache__/x.pyc"), pattern) == []
     assert below(here) == sorted(filter(None, names))
     for name in filter(None, names):
@@ -107,17 +107,19 @@ def rewrite_in_place(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("script", [write("data/raw.csv"), rewrite_in_place])
-def test_what_was_changed_comes_and_what_was_sent_does_not(here: Any, bring: Any, script: Any) -> None:
+def test_what_was_changed_comes_and_what_was_sent_does_not(
+    here: Path, bring: Callable[..., list[str]], script: Any
+) -> None:
     assert bring(script, "**") == []
     assert below(here) == ["data/raw.csv"]
 
 
-def test_a_pattern_that_fits_nothing_is_known_and_the_others_come(here: Any, bring: Any) -> None:
+def test_a_pattern_that_fits_nothing_is_known_and_the_others_come(here: Path, bring: Callable[..., list[str]]) -> None:
     assert bring(write("a.csv"), "*.log", "a.csv", "data/*.csv") == ["*.log", "data/*.csv"]
     assert below(here) == ["a.csv"]
 
 
-def test_a_file_becomes_executable_only_for_the_user(here: Any, bring: Any) -> None:
+def test_a_file_becomes_executable_only_for_the_user(here: Path, bring: Callable[..., list[str]]) -> None:
     def script(folder: Path) -> None:
         write("tool", "plain")(folder)
         (folder / "tool").chmod(0o777)
@@ -129,25 +131,27 @@ def test_a_file_becomes_executable_only_for_the_user(here: Any, bring: Any) -> N
     assert [os.stat(name).st_mode & 0o777 for name in ("tool", "plain")] == [0o640, 0o440]
 
 
-def test_a_file_that_is_replaced_stays_as_executable_as_it_was(here: Any, bring: Any) -> None:
+def test_a_file_that_is_replaced_stays_as_executable_as_it_was(here: Path, bring: Callable[..., list[str]]) -> None:
     (here / "tool").touch(0o755)
     bring(write("tool"), "tool", overwrite=True)
     assert (here / "tool").stat().st_mode & 0o111 == 0o111
 
 
 @pytest.mark.parametrize("pattern", ["*", "**", ".", "sub", "sub/*", "?bash_profile", "[.]bash_profile"])
-def test_hidden_files_stay_where_they_are_unless_they_are_named(here: Any, bring: Any, pattern: Any) -> None:
+def test_hidden_files_stay_where_they_are_unless_they_are_named(
+    here: Path, bring: Callable[..., list[str]], pattern: str
+) -> None:
     bring(write(".bash_profile", "sub/.hidden", ".ssh/rc", "sub/seen", "seen"), pattern)
     assert [name for name in below(here) if "/." in f"/{name}"] == []
 
 
 @pytest.mark.parametrize("pattern", [".bash_profile", ".bash*", ".*"])
-def test_a_hidden_file_that_is_named_comes(here: Any, bring: Any, pattern: Any) -> None:
+def test_a_hidden_file_that_is_named_comes(here: Path, bring: Callable[..., list[str]], pattern: str) -> None:
     assert bring(write(".bash_profile"), pattern) == []
     assert below(here) == [".bash_profile"]
 
 
-def test_links_come_as_what_they_point_to_or_not_at_all(here: Any, bring: Any) -> None:
+def test_links_come_as_what_they_point_to_or_not_at_all(here: Path, bring: Callable[..., list[str]]) -> None:
     def script(folder: Path) -> None:
         write("results/run1.csv")(folder)
         (folder / "latest.csv").symlink_to("results/run1.csv")
@@ -163,7 +167,7 @@ def test_links_come_as_what_they_point_to_or_not_at_all(here: Any, bring: Any) -
     assert [line.partition(" ")[0] for line in said] == ["fifo.csv", "folder.csv", "gone.csv", "out.csv"]
 
 
-def test_a_file_that_is_here_stays_and_the_runs_comes_beside_it(here: Any, bring: Any) -> None:
+def test_a_file_that_is_here_stays_and_the_runs_comes_beside_it(here: Path, bring: Callable[..., list[str]]) -> None:
     (here / "results").mkdir()
     for name in ("results/a.csv", "results/a.csv.1"):
         (here / name).write_text("mine")
@@ -179,7 +183,7 @@ def test_a_file_that_is_here_stays_and_the_runs_comes_beside_it(here: Any, bring
     assert os.readlink("b.csv") == "nowhere"
 
 
-def test_overwriting_when_it_is_allowed(here: Any, bring: Any) -> None:
+def test_overwriting_when_it_is_allowed(here: Path, bring: Callable[..., list[str]]) -> None:
     (here / "a.csv").write_text("mine")
     (here / "b.csv").symlink_to("a.csv")
     assert bring(write("a.csv", "b.csv"), "*.csv", overwrite=True) == []
@@ -187,7 +191,7 @@ def test_overwriting_when_it_is_allowed(here: Any, bring: Any) -> None:
     assert not (here / "b.csv").is_symlink()
 
 
-def test_no_file_over_a_folder(here: Any, bring: Any) -> None:
+def test_no_file_over_a_folder(here: Path, bring: Callable[..., list[str]]) -> None:
     (here / "a.csv").mkdir()
     assert bring(write("a.csv", "b.csv"), "*.csv", overwrite=True) == [
         "a.csv already exists, so the run's file is a.csv.1."
@@ -195,7 +199,7 @@ def test_no_file_over_a_folder(here: Any, bring: Any) -> None:
     assert below(here) == ["a.csv.1", "b.csv"]
 
 
-def test_what_still_grows_comes_as_it_is(here: Any, there: Any) -> None:
+def test_what_still_grows_comes_as_it_is(here: Path, there: Path) -> None:
     snapshot = Snapshot(str(there))
     write("log")(there)
     stream = io.BytesIO()
@@ -211,7 +215,9 @@ def test_what_still_grows_comes_as_it_is(here: Any, there: Any) -> None:
     assert (here / "log").read_text() == "new log"
 
 
-def test_a_file_system_without_hard_links(here: Any, bring: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_hard_links(
+    here: Path, bring: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -221,7 +227,7 @@ def test_a_file_system_without_hard_links(here: Any, bring: Any, monkeypatch: py
     assert [(here / name).read_text() for name in below(here)] == ["mine", "new a.csv", "new b.csv"]
 
 
-def test_what_is_known_to_be_here_is_refused_before_the_run(here: Any) -> None:
+def test_what_is_known_to_be_here_is_refused_before_the_run(here: Path) -> None:
     (here / "a.csv").touch()
     (here / "results").mkdir()
     refuse_existing(Wanted(["*.csv", "results", "b.csv", "a?csv"]))
@@ -232,7 +238,7 @@ def test_what_is_known_to_be_here_is_refused_before_the_run(here: Any) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["", "/etc/*", "../x", "a/../../b", "..", "results/.."])
-def test_a_pattern_that_leads_out_is_refused(pattern: Any) -> None:
+def test_a_pattern_that_leads_out_is_refused(pattern: str) -> None:
     with pytest.raises(TransferError, match=r"is outside the run's folder\. Name files relative to the folder"):
         Wanted([pattern])
 
@@ -249,7 +255,7 @@ def test_any_pattern(patterns: Sequence[str], name: str) -> None:
     assert all(pattern in wanted.fitting(pattern) for pattern in patterns)
 
 
-def test_what_was_sent_and_removed_does_not_stop_the_rest(here: Any, bring: Any) -> None:
+def test_what_was_sent_and_removed_does_not_stop_the_rest(here: Path, bring: Callable[..., list[str]]) -> None:
     def script(folder: Path) -> None:
         (folder / "test.py").unlink()
         write("a.csv")(folder)

@@ -54,7 +54,7 @@ def test_what_git_keeps_is_what_is_sent(repository: Any, rules: Any) -> None:
     assert sent(repository) == kept_by_git(repository)
 
 
-def test_the_rules_above_a_folder_hold_up_to_the_top_of_its_repository(repository: Any) -> None:
+def test_the_rules_above_a_folder_hold_up_to_the_top_of_its_repository(repository: Path) -> None:
     for where, text in ((".", "*.py\n/a/ab\n"), ("a", ".h"), ("b/a", "")):
         (repository / where / ".gitignore").write_text(text)
     (repository.parent / ".gitignore").write_text("*\n")  # of another
@@ -62,13 +62,13 @@ def test_the_rules_above_a_folder_hold_up_to_the_top_of_its_repository(repositor
     assert sent(repository / "a") == [".gitignore", "b/y.log"]
 
 
-def test_an_ignored_folder_goes_when_it_is_named(repository: Any) -> None:
+def test_an_ignored_folder_goes_when_it_is_named(repository: Path) -> None:
     (repository / ".gitignore").write_text("b/\n")
     (repository / "b/a/.gitignore").write_text("")
     assert sent(repository / "b" / "a") == [".gitignore", "b/a"]
 
 
-def test_git_itself_is_never_sent(repository: Any) -> None:
+def test_git_itself_is_never_sent(repository: Path) -> None:
     (repository / ".gitignore").write_text("!.git\n")
     assert not [name for name in sent(repository) if name.startswith(".git/")]
 

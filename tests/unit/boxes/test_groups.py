@@ -31,7 +31,7 @@ GROUPS = {
         ("anna@host", ["anna@host"]),
     ],
 )
-def test_each_box_comes_once_in_its_order(named: Any, found: Any) -> None:
+def test_each_box_comes_once_in_its_order(named: str, found: list[str]) -> None:
     assert expand(named, BOXES, GROUPS) == found
 
 
@@ -47,7 +47,7 @@ def test_each_box_comes_once_in_its_order(named: Any, found: Any) -> None:
         ("@empty,@empty", "@empty,@empty names no boxes"),
     ],
 )
-def test_what_stands_for_nothing_is_a_sentence(named: Any, why: Any) -> None:
+def test_what_stands_for_nothing_is_a_sentence(named: str, why: str) -> None:
     with pytest.raises(BoxError, match=why):
         expand(named, BOXES, GROUPS)
 
@@ -68,7 +68,7 @@ def test_groups_in_groups_may_be_deep_and_named_often() -> None:
 @pytest.mark.parametrize(
     ("named", "several"), [("a", False), ("a@b", False), ("a,b", True), ("@a", True), ("a?", True)]
 )
-def test_what_may_be_several(named: Any, several: Any) -> None:
+def test_what_may_be_several(named: str, several: bool) -> None:
     assert is_several(named) == several
 
 
@@ -103,7 +103,7 @@ def test_an_ansible_inventory_gives_destinations_and_groups(tmp_path: Path) -> N
         ({"_meta": None, "rack2": {"children": {"a": None}}}, "rack2"),
     ],
 )
-def test_an_inventory_of_another_form_is_a_sentence(tmp_path: Path, said: Any, name: Any) -> None:
+def test_an_inventory_of_another_form_is_a_sentence(tmp_path: Path, said: Any, name: str) -> None:
     (tmp_path / "hosts.json").write_text(json.dumps(said))
     with pytest.raises(BoxError, match=f"'{name}' in the inventory does not have the form of ansible-inventory"):
         inventory.of_ansible(tmp_path / "hosts.json")

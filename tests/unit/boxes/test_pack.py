@@ -93,7 +93,7 @@ def test_what_arrives_is_what_was_sent(tmp_path_factory: pytest.TempPathFactory,
     assert tree(folder / "came" / "sent") == tree(folder / "sent")
 
 
-def test_modes_times_and_links(here: Any, there: Any) -> None:
+def test_modes_times_and_links(here: Path, there: Path) -> None:
     folder = here / "project"
     (folder / "data" / "deep").mkdir(parents=True)
     (folder / "data" / "cal.csv").write_text("1,2\n")
@@ -113,7 +113,7 @@ def test_modes_times_and_links(here: Any, there: Any) -> None:
         (path / "data").chmod(0o755)
 
 
-def test_links_that_only_hold_here_are_made_to_hold_there(here: Any, there: Any) -> None:
+def test_links_that_only_hold_here_are_made_to_hold_there(here: Path, there: Path) -> None:
     (here / "project" / "data").mkdir(parents=True)
     (here / "project" / "data" / "cal.csv").write_text("1,2\n")
     (here / "project" / "data" / "absolute").symlink_to(here / "project" / "data" / "cal.csv")
@@ -125,7 +125,7 @@ def test_links_that_only_hold_here_are_made_to_hold_there(here: Any, there: Any)
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../secret", "data/../../secret", "loop/../../../etc", "here/../.."])
-def test_a_link_that_leads_out_is_refused(here: Any, target: Any) -> None:
+def test_a_link_that_leads_out_is_refused(here: Path, target: str) -> None:
     (here / "project" / "data").mkdir(parents=True)
     (here / "project" / "here").symlink_to(".")
     (here / "project" / "link").symlink_to(target)
@@ -135,14 +135,14 @@ def test_a_link_that_leads_out_is_refused(here: Any, target: Any) -> None:
     sent("project")
 
 
-def test_no_mode_beyond_the_permissions(here: Any, there: Any) -> None:
+def test_no_mode_beyond_the_permissions(here: Path, there: Path) -> None:
     (here / "tool").touch()
     (here / "tool").chmod(0o6755)
     unpack(io.BytesIO(sent("tool")), str(there))
     assert stat.S_IMODE((there / "tool").stat().st_mode) == 0o755
 
 
-def test_a_file_goes_alone_with_what_is_added(here: Any, there: Any) -> None:
+def test_a_file_goes_alone_with_what_is_added(here: Path, there: Path) -> None:
     (here / "tests").mkdir()
     for name in ("tests/test_a.py", "tests/helper.py", "data.csv"):
         (here / name).write_text(name)
@@ -160,7 +160,7 @@ def test_a_file_goes_alone_with_what_is_added(here: Any, there: Any) -> None:
         (".", ".", None), ("./", ".", None), ("sub", "sub", None), ("..", "{top}", ".."), ("link.py", "link.py", None),
     ],
 )  # fmt: skip
-def test_names_on_the_box_and_as_typed(here: Any, typed: Any, name: Any, called: Any) -> None:
+def test_names_on_the_box_and_as_typed(here: Path, typed: str, name: str, called: str | None) -> None:
     (here / "sub").mkdir()
     (here.parent / "other").mkdir()
     for file in (here / "test.py", here / "sub" / "test.py", here.parent / "other" / "test.py"):
@@ -175,7 +175,7 @@ def test_names_on_the_box_and_as_typed(here: Any, typed: Any, name: Any, called:
     assert stat.S_ISDIR(selection.entries[name].stat.st_mode) == Path(typed).is_dir()
 
 
-def test_two_of_one_name_are_refused(here: Any) -> None:
+def test_two_of_one_name_are_refused(here: Path) -> None:
     for folder in ("a", "b"):
         (here.parent / folder).mkdir()
         (here.parent / folder / "cal.csv").touch()
@@ -185,7 +185,7 @@ def test_two_of_one_name_are_refused(here: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a FIFO", "a socket", "a device"])
-def test_a_path_that_is_not_a_file_is_refused(here: Any, kind: Any) -> None:
+def test_a_path_that_is_not_a_file_is_refused(here: Path, kind: str) -> None:
     (here / "project").mkdir()
     path = here / "project" / "odd"
     if kind == "a FIFO":
@@ -199,7 +199,7 @@ def test_a_path_that_is_not_a_file_is_refused(here: Any, kind: Any) -> None:
         sent("project" if kind != "a device" else "/dev/null")
 
 
-def test_a_file_that_is_not_there_or_not_readable(here: Any) -> None:
+def test_a_file_that_is_not_there_or_not_readable(here: Path) -> None:
     with pytest.raises(TransferError, match=r"^no\.csv cannot be sent: No such file or directory\. "):
         sent("no.csv")
 
@@ -231,7 +231,7 @@ def change(path: Path) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [vanish, grow_on, shrink, become_a_fifo, become_a_link, change])
-def test_what_changes_meanwhile_is_not_sent_in_half(here: Any, there: Any, meanwhile: Callable[[Path], None]) -> None:
+def test_what_changes_meanwhile_is_not_sent_in_half(here: Path, there: Path, meanwhile: Callable[[Path], None]) -> None:
     (here / "log").write_bytes(bytes(10))
     os.utime(here / "log", (1e9, 1e9))
     selection = FileSelection()
@@ -247,7 +247,7 @@ def test_what_changes_meanwhile_is_not_sent_in_half(here: Any, there: Any, meanw
         unpack(stream, str(there))
 
 
-def test_a_file_that_grows_while_it_is_read(here: Any) -> None:
+def test_a_file_that_grows_while_it_is_read(here: Path) -> None:
     (here / "log").write_bytes(bytes(1 << 20))
     selection = FileSelection()
     selection.add("log")

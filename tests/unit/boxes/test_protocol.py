@@ -48,7 +48,7 @@ def test_invalid_frames_are_refused(data: Any) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"{", b"\xff", b"[" * 100_000])
-def test_an_invalid_value_is_refused(payload: Any) -> None:
+def test_an_invalid_value_is_refused(payload: bytes) -> None:
     with pytest.raises(BoxError):
         decode(FrameKind.SIGNAL, payload)
     with pytest.raises(BoxError):

@@ -56,7 +56,7 @@ def bring(*members: bytes, patterns: tuple[str, ...] = ("**",), overwrite: bool 
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_names_that_lead_out(folder: Any, name: Any) -> None:
+def test_names_that_lead_out(folder: Path, name: str) -> None:
     for kind in (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE):
         with pytest.raises(TransferError, match=r"refused|damaged"):
             unpack(stream(member(name, kind, link="x")), str(folder))
@@ -65,32 +65,32 @@ def test_names_that_lead_out(folder: Any, name: Any) -> None:
 
 
 @pytest.mark.parametrize("target", ["..", "/", "../precious", "x/../../precious", "self/../.."])
-def test_a_link_and_then_a_file_through_it(folder: Any, target: Any) -> None:
+def test_a_link_and_then_a_file_through_it(folder: Path, target: str) -> None:
     linked = (member("self", tarfile.SYMTYPE, link="."), member("link", tarfile.SYMTYPE, link=target))
     with pytest.raises(TransferError, match=r"^link/precious cannot be written on the box: part of its path"):
         unpack(stream(*linked, member("link/precious", data=b"evil")), str(folder))
 
 
-def test_a_link_and_then_a_file_of_its_name(folder: Any) -> None:
+def test_a_link_and_then_a_file_of_its_name(folder: Path) -> None:
     with pytest.raises(TransferError, match="link cannot be written on the box: File exists"):
         unpack(stream(member("link", tarfile.SYMTYPE, link="../precious"), member("link", data=b"evil")), str(folder))
 
 
 @pytest.mark.parametrize("target", ["..", "/etc/passwd", "up/../precious", "up"])
-def test_no_link_that_leads_out_is_left_to_a_run(folder: Any, target: Any) -> None:
+def test_no_link_that_leads_out_is_left_to_a_run(folder: Path, target: str) -> None:
     members = [member("up", tarfile.SYMTYPE, link="deep/er"), member("deep/er", tarfile.SYMTYPE, link="../..")]
     with pytest.raises(TransferError, match="is a link that leads out of the folder, and was refused"):
         unpack(stream(*members, member("x", tarfile.SYMTYPE, link=target)), str(folder))
 
 
 @pytest.mark.parametrize("kind", KINDS[3:])
-def test_devices_and_the_like(folder: Any, kind: Any) -> None:
+def test_devices_and_the_like(folder: Path, kind: Any) -> None:
     with pytest.raises(TransferError, match=r"refused|damaged"):
         unpack(stream(member("odd", kind)), str(folder))
     assert not os.path.lexists("odd")
 
 
-def test_a_download_that_is_not_a_file_is_skipped(folder: Any) -> None:
+def test_a_download_that_is_not_a_file_is_skipped(folder: Path) -> None:
     assert bring(member("link", tarfile.SYMTYPE, link="/etc/passwd"), member("fifo", tarfile.FIFOTYPE)) == [
         "link is not a readable file in the run's folder and was not downloaded.",
         "fifo is not a readable file in the run's folder and was not downloaded.",
@@ -98,13 +98,13 @@ def test_a_download_that_is_not_a_file_is_skipped(folder: Any) -> None:
     assert os.listdir() == []
 
 
-def test_no_mode_beyond_the_permissions(folder: Any) -> None:
+def test_no_mode_beyond_the_permissions(folder: Path) -> None:
     unpack(stream(member("tool", mode=0o7777)), str(folder))
     bring(member("brought", mode=0o7777), member("closed", mode=0))
     assert [os.stat(name).st_mode & 0o7022 for name in ("tool", "brought", "closed")] == [0o022, 0, 0]
 
 
-def test_a_file_that_was_not_requested_is_refused(folder: Any) -> None:
+def test_a_file_that_was_not_requested_is_refused(folder: Path) -> None:
     with pytest.raises(
         TransferError, match=r"The box sent '\.bashrc', which was not requested\. Do not trust that box"
     ):
@@ -112,7 +112,7 @@ def test_a_file_that_was_not_requested_is_refused(folder: Any) -> None:
     assert os.listdir() == ["a.csv"]
 
 
-def test_links_in_the_current_folder_are_not_followed(folder: Any) -> None:
+def test_links_in_the_current_folder_are_not_followed(folder: Path) -> None:
     (folder / "out").symlink_to("..")
     (folder / "file").symlink_to("../precious")
     said = "out/precious cannot be written: part of its path is a link or a file. Fix this and try again."
@@ -121,7 +121,7 @@ def test_links_in_the_current_folder_are_not_followed(folder: Any) -> None:
     assert not (folder / "file").is_symlink()
 
 
-def test_a_huge_name_and_a_deep_one(folder: Any) -> None:
+def test_a_huge_name_and_a_deep_one(folder: Path) -> None:
     assert "cannot be written: File name too long. " in bring(member("x" * 3000))[0]
     with pytest.raises(TransferError, match="damaged"):
         bring(member("x/" * 5000 + "y"))
@@ -129,7 +129,7 @@ def test_a_huge_name_and_a_deep_one(folder: Any) -> None:
     assert os.path.isfile("d/" * 400 + "y")
 
 
-def test_a_header_that_lies_costs_no_memory(folder: Any) -> None:
+def test_a_header_that_lies_costs_no_memory(folder: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.REGTYPE):
         info = tarfile.TarInfo("name")
@@ -141,7 +141,7 @@ def test_a_header_that_lies_costs_no_memory(folder: Any) -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 100, 511, 512, 700, 1024, 1536, 2000])
-def test_a_stream_that_is_cut_leaves_no_part(folder: Any, cut: Any) -> None:
+def test_a_stream_that_is_cut_leaves_no_part(folder: Path, cut: int) -> None:
     whole = stream(member("a", data=b"a" * 600), member("b", data=b"b" * 600)).getvalue()
     with pytest.raises(TransferError, match="ended too early"):
         Receiver(Wanted(["**"]), overwrite=False).receive(io.BytesIO(whole[:cut]))

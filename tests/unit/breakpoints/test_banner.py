@@ -52,14 +52,14 @@ def test_a_banner_with_the_fewest_fields() -> None:
     [(50.5, 300, "the whole run ends in 51s"), (50.5, 0, "the whole run ends in 51s"), (400, 300, "5m00s")],
 )
 def test_the_banner_shows_the_end_of_the_run_if_it_comes_first(
-    monkeypatch: pytest.MonkeyPatch, in_seconds: Any, remaining: Any, text: Any
+    monkeypatch: pytest.MonkeyPatch, in_seconds: float, remaining: int, text: str
 ) -> None:
     monkeypatch.setenv("LAGER_RUN_DEADLINE", repr(time.monotonic() + in_seconds))
     assert text in banner.paused(DETAILS, remaining, enter=False)
 
 
 @pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-inf", "1e999"])
-def test_an_invalid_end_of_the_run_is_ignored(monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
+def test_an_invalid_end_of_the_run_is_ignored(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("LAGER_RUN_DEADLINE", value)
     assert "resumes in 5m00s" in banner.paused(DETAILS, 300, enter=False)
     assert "waits until it is resumed" in banner.paused(DETAILS, 0, enter=False)
@@ -82,7 +82,7 @@ def test_an_invalid_end_of_the_run_is_ignored(monkeypatch: pytest.MonkeyPatch, v
         ("\x1b]0;x\x07", {}, r"\x1b]0;x\x07"),
     ],
 )
-def test_a_resumed_pause_says_why_it_ended(reason: Any, by: Any, text: Any) -> None:
+def test_a_resumed_pause_says_why_it_ended(reason: str, by: Any, text: str) -> None:
     assert banner.resumed(DETAILS, reason, by, 61.9) == f"lager: 0123abcd {text}, after 1m01s\n"
 
 

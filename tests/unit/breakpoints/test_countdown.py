@@ -26,7 +26,7 @@ from lager_cli.run_terminal.countdown import words
         (2, 20.0, ["bob"], True, "2 paused, 20s until the run is ended, 1 console: bob"),
     ],
 )
-def test_the_words(count: Any, left: Any, attached: Any, of_run: Any, text: Any) -> None:
+def test_the_words(count: int, left: Any, attached: Any, of_run: bool, text: str) -> None:
     assert words(count, left, attached, of_run=of_run) == f"  time left {text}"
 
 

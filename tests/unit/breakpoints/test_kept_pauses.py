@@ -48,7 +48,7 @@ def test_they_are_back_when_each_has_returned_or_ended(folder: Any) -> None:
 
 
 @pytest.mark.parametrize("other", [{"uid": 1001}, {"pid": 1}, {"uid": 0}])
-def test_no_other_pause_gets_its_id_while_it_may_return(folder: Any, other: Any) -> None:
+def test_no_other_pause_gets_its_id_while_it_may_return(folder: Any, other: dict[str, int]) -> None:
     KeptPauses(folder).keep(mine())
     with pytest.raises(InvalidArgument, match="in use"):
         KeptPauses(folder).returns(mine(**other))
@@ -97,7 +97,7 @@ def test_a_pause_that_has_not_returned_yet_is_found_by_a_prefix_of_its_id(folder
 
 
 @pytest.mark.parametrize("damage", [b"nonsense", b"x:y:z", b"1000:7", b":::"])
-def test_what_is_not_a_kept_pause_is_removed(folder: Any, damage: Any) -> None:
+def test_what_is_not_a_kept_pause_is_removed(folder: Any, damage: bytes) -> None:
     folder.mkdir()
     os.symlink(damage, folder / "0123abcd")
     (folder / "file").write_bytes(damage)

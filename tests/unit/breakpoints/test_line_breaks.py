@@ -4,7 +4,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -81,13 +80,13 @@ def is_watched() -> bool:
     return sys.gettrace() is not None or threading.gettrace() is not None
 
 
-def test_a_line_stops_each_time_and_one_without_code_moves_to_the_next(client: Any) -> None:
+def test_a_line_stops_each_time_and_one_without_code_moves_to_the_next(client: Client) -> None:
     assert client.set({"line": 2})[0] == {"verified": True, "line": FIRST + 3}
     outer()
     assert client.stops == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
 
-def test_a_frame_that_runs_already_stops_and_so_does_a_line_that_was_passed_before(client: Any) -> None:
+def test_a_frame_that_runs_already_stops_and_so_does_a_line_that_was_passed_before(client: Client) -> None:
     client.set({"line": 3, "condition": "x == 0"})
     here = sys._getframe().f_lineno - FIRST
     for _turn in range(2):
@@ -96,7 +95,7 @@ def test_a_frame_that_runs_already_stops_and_so_does_a_line_that_was_passed_befo
     assert client.stops == [(3, 0), (here + 2, None), (1, 3)]
 
 
-def test_a_new_thread_and_a_generator_stop(client: Any) -> None:
+def test_a_new_thread_and_a_generator_stop(client: Client) -> None:
     client.set({"line": 1}, {"line": 15})
     thread = threading.Thread(target=inner, args=(7,))
     thread.start()
@@ -105,21 +104,21 @@ def test_a_new_thread_and_a_generator_stop(client: Any) -> None:
     assert client.stops == [(1, 7), (15, None)]
 
 
-def test_a_step_stops_once_at_a_line_with_a_breakpoint_and_goes_on_behind_it(client: Any) -> None:
+def test_a_step_stops_once_at_a_line_with_a_breakpoint_and_goes_on_behind_it(client: Client) -> None:
     client.set({"line": 1, "condition": "x == 2"}, {"line": 3, "condition": "x == 2"})
     client.plan = ["next", "next", "next"]
     outer()
     assert client.stops == [(1, 2), (3, 2), (8, "step"), (9, "step")]
 
 
-def test_a_step_into_a_function_leaves_its_breakpoints(client: Any) -> None:
+def test_a_step_into_a_function_leaves_its_breakpoints(client: Client) -> None:
     client.set({"line": 9, "condition": "x == 1"}, {"line": 3, "condition": "x == 1"})
     client.plan = ["step"]
     outer()
     assert client.stops == [(9, 1), (1, "step"), (3, 1)]
 
 
-def test_two_clients_share_a_line_and_each_takes_back_its_own(client: Any) -> None:
+def test_two_clients_share_a_line_and_each_takes_back_its_own(client: Client) -> None:
     other = Client()
     client.set({"line": 1, "condition": "x == 1"})
     other.set({"line": 1, "condition": "x >= 1"})
@@ -129,7 +128,7 @@ def test_two_clients_share_a_line_and_each_takes_back_its_own(client: Any) -> No
     assert client.stops == [(1, 1), (1, 2), (1, 3), (1, 1)]
 
 
-def test_a_message_does_not_stop(client: Any) -> None:
+def test_a_message_does_not_stop(client: Client) -> None:
     client.set({"line": 1, "log": "x is {x}, {'{}'.format(x)}, {1 / x}"})
     outer()
     assert client.stops == []
@@ -140,7 +139,7 @@ def test_a_message_does_not_stop(client: Any) -> None:
     ("text", "stops"),
     [("3", [3]), ("== 3", [3]), (">=5", [5, 6]), ("> 5", [6]), ("< 2", [1]), ("<= 2", [1, 2]), ("% 3", [3, 6])],
 )
-def test_hits(text: Any, stops: Any) -> None:
+def test_hits(text: str, stops: list[int]) -> None:
     hits = Hits(text)
     assert [number for number in range(1, 7) if hits.counted()] == stops
 
@@ -156,7 +155,7 @@ def test_a_condition_that_raises_holds_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["x =", "(" * 1000, "a" * 5000, "\0", ""])
-def test_what_is_no_expression_is_refused(text: Any) -> None:
+def test_what_is_no_expression_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument):
         Condition(text)
     with pytest.raises(InvalidArgument):
@@ -164,6 +163,6 @@ def test_what_is_no_expression_is_refused(text: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "often", "-1", "5 5", "% 0", "9" * 20])
-def test_what_is_no_number_of_hits_is_refused(text: Any) -> None:
+def test_what_is_no_number_of_hits_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument):
         Hits(text)

@@ -57,7 +57,7 @@ def ended() -> list[Pause]:
 
 
 @pytest.fixture
-def pauses(clock: Any, ended: Any) -> Pauses:
+def pauses(clock: Clock, ended: list[Pause]) -> Pauses:
     def expired(pause: Pause) -> None:
         assert made.remove(pause)
         ended.append(pause)
@@ -70,7 +70,7 @@ def a_pause(id: str = "0123abcd", *, owner: str = ":1.5", uid: int = 1000, **det
     return from_details({"id": id, **details}, owner=owner, uid=uid, user=f"u{uid}", pid=7, default=300.0)
 
 
-def test_a_pause_ends_at_its_timeout(pauses: Any, clock: Any, ended: Any) -> None:
+def test_a_pause_ends_at_its_timeout(pauses: Pauses, clock: Clock, ended: list[Pause]) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     clock.pass_by(9.999)
@@ -81,14 +81,14 @@ def test_a_pause_ends_at_its_timeout(pauses: Any, clock: Any, ended: Any) -> Non
     assert len(pauses) == 0
 
 
-def test_without_a_timeout_no_timer_is_set(pauses: Any, clock: Any) -> None:
+def test_without_a_timeout_no_timer_is_set(pauses: Pauses, clock: Clock) -> None:
     pause = a_pause(timeout=0.0)
     pauses.add(pause)
     assert clock.armed() == []
     assert pauses.remaining(pause) == 0
 
 
-def test_a_pause_that_returns_keeps_its_time_left(pauses: Any, clock: Any, ended: Any) -> None:
+def test_a_pause_that_returns_keeps_its_time_left(pauses: Pauses, clock: Clock, ended: list[Pause]) -> None:
     pauses.add(a_pause("00000001", timeout=10.0), remaining=3.0)
     held = a_pause("00000002", timeout=10.0)
     pauses.add(held, remaining=0.0)
@@ -98,14 +98,14 @@ def test_a_pause_that_returns_keeps_its_time_left(pauses: Any, clock: Any, ended
     assert list(pauses) == [held]
 
 
-def test_a_timeout_that_is_nearly_over_never_reads_as_none(pauses: Any, clock: Any) -> None:
+def test_a_timeout_that_is_nearly_over_never_reads_as_none(pauses: Pauses, clock: Clock) -> None:
     pause = a_pause(timeout=5.0)
     pauses.add(pause)
     clock.now += 100
     assert pauses.remaining(pause) > 0
 
 
-def test_remove_leaves_no_timer_and_happens_once(pauses: Any, clock: Any) -> None:
+def test_remove_leaves_no_timer_and_happens_once(pauses: Pauses, clock: Clock) -> None:
     pause = a_pause()
     pauses.add(pause)
     assert pauses.remove(pause)
@@ -113,7 +113,7 @@ def test_remove_leaves_no_timer_and_happens_once(pauses: Any, clock: Any) -> Non
     assert clock.armed() == []
 
 
-def test_extend_adds_to_what_is_left(pauses: Any, clock: Any, ended: Any) -> None:
+def test_extend_adds_to_what_is_left(pauses: Pauses, clock: Clock, ended: list[Pause]) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     clock.pass_by(4)
@@ -125,7 +125,7 @@ def test_extend_adds_to_what_is_left(pauses: Any, clock: Any, ended: Any) -> Non
     assert ended == [pause]
 
 
-def test_extend_holds_and_starts_again(pauses: Any, clock: Any) -> None:
+def test_extend_holds_and_starts_again(pauses: Pauses, clock: Clock) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     assert pauses.extend(pause, 0) == 0
@@ -135,7 +135,7 @@ def test_extend_holds_and_starts_again(pauses: Any, clock: Any) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, -math.inf, LONGEST + 1, 1e300])
-def test_an_invalid_extension_changes_nothing(pauses: Any, seconds: Any) -> None:
+def test_an_invalid_extension_changes_nothing(pauses: Pauses, seconds: Any) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     with pytest.raises(InvalidArgument) as refused:
@@ -144,7 +144,7 @@ def test_an_invalid_extension_changes_nothing(pauses: Any, seconds: Any) -> None
     assert pauses.remaining(pause) == 10
 
 
-def test_a_restart_never_shortens(pauses: Any, clock: Any) -> None:
+def test_a_restart_never_shortens(pauses: Pauses, clock: Clock) -> None:
     pause = a_pause(timeout=10.0)
     pauses.add(pause)
     assert not pauses.restart(pause)
@@ -159,7 +159,7 @@ def test_a_restart_never_shortens(pauses: Any, clock: Any) -> None:
     assert pauses.remaining(pause) == 0
 
 
-def test_find(pauses: Any) -> None:
+def test_find(pauses: Pauses) -> None:
     first, second = a_pause("abcd0001", run_id=RUN.upper()), a_pause("abcd0002", run_id=RUN)
     other = a_pause("1234abcd")
     for pause in (first, second, other):
@@ -182,7 +182,7 @@ def test_find(pauses: Any) -> None:
         pauses.find("abcd", 1000)
 
 
-def test_a_prefix_of_two_ids_is_ambiguous(pauses: Any) -> None:
+def test_a_prefix_of_two_ids_is_ambiguous(pauses: Pauses) -> None:
     for pause in (a_pause("abcd0001", run_id=RUN), a_pause("abcd0002", run_id=RUN[:9] + "other"), a_pause(RUN[:8])):
         pauses.add(pause)
     assert pauses.find(RUN[:8], 1000) == [pauses.get(RUN[:8])]
@@ -191,7 +191,7 @@ def test_a_prefix_of_two_ids_is_ambiguous(pauses: Any) -> None:
             pauses.find(text, 1000)
 
 
-def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses: Any) -> None:
+def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses: Pauses) -> None:
     own = a_pause("abcd0001", run_id=RUN)
     forged = [
         a_pause("abcd0002", uid=1001),
@@ -207,7 +207,7 @@ def test_ids_of_other_users_never_change_the_meaning_of_ones_own(pauses: Any) ->
     assert pauses.find("feed", 1000) == [forged[3]]
 
 
-def test_a_run_finds_only_pauses_of_one_user(pauses: Any) -> None:
+def test_a_run_finds_only_pauses_of_one_user(pauses: Pauses) -> None:
     pauses.add(a_pause("abcd0001", run_id=RUN))
     pauses.add(a_pause("abcd0002", uid=1001, run_id=RUN))
     assert [pause.id for pause in pauses.find(RUN, 1001)] == ["abcd0002"]
@@ -216,7 +216,7 @@ def test_a_run_finds_only_pauses_of_one_user(pauses: Any) -> None:
     assert [pause.id for pause in pauses.find("abcd0001", 0)] == ["abcd0001"]
 
 
-def test_a_run_that_is_not_paused_finds_no_pause_that_another_user_gave_its_id(pauses: Any) -> None:
+def test_a_run_that_is_not_paused_finds_no_pause_that_another_user_gave_its_id(pauses: Pauses) -> None:
     """The user's own run was paused before, or only holds an instrument."""
     own, other = a_pause("abcd0001", run_id=RUN), RUN.replace("3", "4")
     pauses.add(own)
@@ -234,13 +234,13 @@ def test_a_run_that_is_not_paused_finds_no_pause_that_another_user_gave_its_id(p
     assert pauses.find(RUN, 1001) == [forged[0]]
 
 
-def test_the_users_of_many_runs_are_remembered_and_no_more(pauses: Any) -> None:
+def test_the_users_of_many_runs_are_remembered_and_no_more(pauses: Pauses) -> None:
     for number in range(30_000):
         pauses.note_run(f"{number:08x}", 1000)
     assert len(pauses._runs) == 20_000
 
 
-def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses: Any) -> None:
+def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses: Pauses) -> None:
     pauses.limit_per_user = 2
     for n in range(5):
         pauses.add(a_pause(f"0000000{n}"), returns=True)
@@ -250,7 +250,7 @@ def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses: Any) -> Non
 
 
 @pytest.mark.parametrize("text", ["", " ", "123", "12345678", "1234abcde", "1234abcd\x1b", "g" * 8, "*", "1234abcd0"])
-def test_find_nothing(pauses: Any, text: Any) -> None:
+def test_find_nothing(pauses: Pauses, text: str) -> None:
     pauses.add(a_pause("1234abcd", run_id=""))
     with pytest.raises(NoSuchBreakpoint) as refused:
         pauses.find(text, 1000)
@@ -258,14 +258,14 @@ def test_find_nothing(pauses: Any, text: Any) -> None:
     assert "lager breakpoints" in refused.value.hint
 
 
-def test_an_id_is_used_once(pauses: Any) -> None:
+def test_an_id_is_used_once(pauses: Pauses) -> None:
     pauses.add(a_pause(label="first"))
     with pytest.raises(InvalidArgument, match="in use"):
         pauses.add(a_pause(label="second", uid=5))
     assert [pause.label for pause in pauses] == ["first"]
 
 
-def test_the_limit_is_for_each_user(pauses: Any) -> None:
+def test_the_limit_is_for_each_user(pauses: Pauses) -> None:
     pauses.limit_per_user = 2
     mine = [a_pause(f"0000000{n}") for n in range(3)]
     pauses.add(mine[0])
@@ -278,7 +278,7 @@ def test_the_limit_is_for_each_user(pauses: Any) -> None:
     assert len(pauses) == 3
 
 
-def test_by_owner(pauses: Any) -> None:
+def test_by_owner(pauses: Pauses) -> None:
     pauses.add(a_pause("00000001", owner=":1.1"))
     pauses.add(a_pause("00000002", owner=":1.2"))
     assert [pause.id for pause in pauses.of(":1.2")] == ["00000002"]
@@ -322,7 +322,7 @@ def test_missing_details_have_defaults() -> None:
         remaining_of({"remaining": -1.0})
 
 
-def test_what_a_script_says_is_what_its_pause_has(pauses: Any) -> None:
+def test_what_a_script_says_is_what_its_pause_has(pauses: Pauses) -> None:
     said = {
         "id": "0123abcd", "label": "why", "file": "/t.py", "line": 7, "function": "f", "thread": "main", "run_id": RUN,
         "script": "t.py", "timeout": 60.0, "interactive": True, "on_timeout": "raise", "banner": "t.py:7",
@@ -370,7 +370,7 @@ def test_the_ends_of_what_a_pause_may_say() -> None:
     ]  # fmt: skip
 
 
-def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses: Any) -> None:
+def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses: Pauses) -> None:
     assert pauses.limit_per_user == 4096
     first, second = a_pause("00000001"), a_pause("00000002")
     pauses.add(first)
@@ -385,7 +385,7 @@ def test_a_table_has_room_for_thousands_and_forgets_who_has_gone(pauses: Any) ->
     assert not pauses._per_owner
 
 
-def test_of_many_ids_that_may_be_meant_five_are_named(pauses: Any) -> None:
+def test_of_many_ids_that_may_be_meant_five_are_named(pauses: Pauses) -> None:
     for number in range(7):
         pauses.add(a_pause(f"abcd000{number}"))
     with pytest.raises(AmbiguousId, match=r"7 ids: abcd0000, .*, abcd0004"):
@@ -401,7 +401,7 @@ def test_a_pause_tells_when_it_ended_or_ended_just_now() -> None:
             ended_of({"ended": wrong})
 
 
-def test_a_pause_that_has_just_ended_is_known_with_its_owner(pauses: Any) -> None:
+def test_a_pause_that_has_just_ended_is_known_with_its_owner(pauses: Pauses) -> None:
     pause = a_pause(owner=":1.5")
     pauses.add(pause)
     assert not pauses.has_just_ended(pause.id, ":1.5")
@@ -417,7 +417,7 @@ def test_a_pause_after_a_step_names_the_pause_before_it() -> None:
         a_pause(stepped_from="")
 
 
-def test_of_many_ids_that_are_meant_five_are_named(pauses: Any) -> None:
+def test_of_many_ids_that_are_meant_five_are_named(pauses: Pauses) -> None:
     for number in range(7):
         pauses.add(a_pause(f"0123abc{number}"))
     with pytest.raises(AmbiguousId, match="matches 7 ids: ") as caught:

@@ -61,7 +61,7 @@ def test_who_types_a_decimal_comma_is_told_to_type_a_point() -> None:
         (map(str, count()), "choices has more than 100 texts. Give 1 to 100 different ones."),
     ],
 )
-def test_choices_without_an_end_are_refused_as_equal_ones_are(choices: Any, told: Any) -> None:
+def test_choices_without_an_end_are_refused_as_equal_ones_are(choices: Any, told: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         question("what?", kind="choice", choices=choices)
     assert str(refused.value) == told

@@ -86,23 +86,23 @@ def caller(brk: Stepper) -> int:
     return 3
 
 
-def test_next_runs_line_by_line_and_out_to_the_caller(stepper: Any) -> None:
+def test_next_runs_line_by_line_and_out_to_the_caller(stepper: Stepper) -> None:
     assert steps(stepper, caller, *["next"] * 4) == [("outer", 2), ("outer", 3), ("outer", 4), ("caller", 2)]
 
 
-def test_step_goes_into_each_call(stepper: Any) -> None:
+def test_step_goes_into_each_call(stepper: Stepper) -> None:
     assert steps(stepper, caller, *["step"] * 5) == [
         ("outer", 2), ("inner", 1), ("inner", 2), ("outer", 3), ("inner", 1),
     ]  # fmt: skip
 
 
-def test_finish_stops_at_the_return_with_its_value(stepper: Any) -> None:
+def test_finish_stops_at_the_return_with_its_value(stepper: Stepper) -> None:
     assert steps(stepper, caller, "step", "step", "finish", "next") == [
         ("outer", 2), ("inner", 1), ("inner", 2, 2), ("outer", 3),
     ]  # fmt: skip
 
 
-def test_out_stops_in_the_caller(stepper: Any) -> None:
+def test_out_stops_in_the_caller(stepper: Stepper) -> None:
     assert steps(stepper, caller, "step", "step", "out") == [("outer", 2), ("inner", 1), ("outer", 3)]
 
 
@@ -114,7 +114,7 @@ def loop(brk: Stepper) -> int:
     return k
 
 
-def test_until_runs_to_a_line_on_or_back_or_to_the_return(stepper: Any) -> None:
+def test_until_runs_to_a_line_on_or_back_or_to_the_return(stepper: Stepper) -> None:
     assert steps(stepper, loop, "until 4", "until 3", "until 5", "until 90") == [
         ("loop", 4), ("loop", 3), ("loop", 5), ("loop", 5, 2),
     ]  # fmt: skip
@@ -127,7 +127,7 @@ def recursive(brk: Stepper, depth: int = 2) -> int:
     return n + 1
 
 
-def test_a_recursive_call_is_not_the_next_line(stepper: Any) -> None:
+def test_a_recursive_call_is_not_the_next_line(stepper: Stepper) -> None:
     assert steps(stepper, recursive, "next", "next") == [("recursive", 3), ("recursive", 4)]
 
 
@@ -146,7 +146,7 @@ def catching(brk: Stepper) -> int:
 
 
 @pytest.mark.parametrize("kind", ["finish", "until 90", "out"])
-def test_a_step_that_an_exception_ends_stops_where_it_is_caught(stepper: Any, kind: Any) -> None:
+def test_a_step_that_an_exception_ends_stops_where_it_is_caught(stepper: Stepper, kind: str) -> None:
     assert steps(stepper, catching, kind, "next") == [("catching", 3), ("catching", 4)]
 
 
@@ -165,7 +165,7 @@ def within(brk: Stepper) -> int:
     return q
 
 
-def test_with_statements_are_stepped_over_and_into(stepper: Any) -> None:
+def test_with_statements_are_stepped_over_and_into(stepper: Stepper) -> None:
     assert steps(stepper, within, *["next"] * 4) == [("within", 2), ("within", 3), ("within", 2), ("within", 4)]
     stepper.stops.clear()
     assert steps(stepper, within, *["step"] * 5) == [
@@ -186,7 +186,7 @@ def consumer(brk: Stepper) -> int:
     return w
 
 
-def test_next_waits_for_a_generator_to_continue_and_step_does_not(stepper: Any) -> None:
+def test_next_waits_for_a_generator_to_continue_and_step_does_not(stepper: Stepper) -> None:
     assert steps(stepper, consumer, *["next"] * 4) == [
         ("generator", 2), ("generator", 3), ("generator", 4), ("consumer", 3),
     ]  # fmt: skip
@@ -209,7 +209,7 @@ def abandoning(brk: Stepper) -> int:
     return 1
 
 
-def test_a_generator_that_is_closed_ends_the_wait_for_it(stepper: Any) -> None:
+def test_a_generator_that_is_closed_ends_the_wait_for_it(stepper: Stepper) -> None:
     assert steps(stepper, abandoning, *["next"] * 4) == [
         ("cleaning", 2), ("cleaning", 3), ("cleaning", 5), ("abandoning", 4),
     ]  # fmt: skip
@@ -266,7 +266,7 @@ def keeping(brk: Stepper) -> int:
     ],
 )
 def test_a_generator_that_is_dropped_at_a_yield_ends_the_wait_for_it(
-    stepper: Any, function: Any, kind: Any, stop: Any
+    stepper: Stepper, function: Any, kind: str, stop: tuple[str, int]
 ) -> None:
     assert steps(stepper, function, "next", kind) == [("plain", 2), stop]
 
@@ -283,7 +283,7 @@ async def leaving(brk: Stepper) -> int:
     return 1
 
 
-def test_a_coroutine_that_is_closed_at_an_await_ends_the_wait_for_it(stepper: Any) -> None:
+def test_a_coroutine_that_is_closed_at_an_await_ends_the_wait_for_it(stepper: Stepper) -> None:
     found = steps(stepper, lambda brk: asyncio.run(leaving(brk)), "next", "next", "next")
     assert ("leaving", 4) in found  # Python 3.13 runs the line of the await once more
 
@@ -311,13 +311,13 @@ async def returning() -> int:
     return 2
 
 
-def test_an_await_is_one_line_and_the_other_tasks_run_meanwhile(stepper: Any) -> None:
+def test_an_await_is_one_line_and_the_other_tasks_run_meanwhile(stepper: Stepper) -> None:
     assert steps(stepper, lambda brk: asyncio.run(awaiting(brk)), *["next"] * 5) == [
         ("waiting", 2), ("waiting", 3), ("awaiting", 3), ("awaiting", 4), ("awaiting", 5),
     ]  # fmt: skip
 
 
-def test_a_thread_that_ends_ends_its_step(stepper: Any) -> None:
+def test_a_thread_that_ends_ends_its_step(stepper: Stepper) -> None:
     stepper.plan[:] = ["next"] * 9
     thread = threading.Thread(target=caller, args=[stepper])
     thread.start()
@@ -331,7 +331,7 @@ def encoding(brk: Stepper) -> str:
     return text
 
 
-def test_the_standard_library_is_entered_only_by_a_step_into_it(stepper: Any) -> None:
+def test_the_standard_library_is_entered_only_by_a_step_into_it(stepper: Stepper) -> None:
     assert steps(stepper, encoding, "next", "next") == [("encoding", 2), ("encoding", 3)]
     stepper.stops.clear()
     found = steps(stepper, encoding, "next", "step", "next", "out")
@@ -346,11 +346,11 @@ def sorting(brk: Stepper) -> list[int]:
     return sorted([1, 2], key=key)
 
 
-def test_a_step_goes_into_functions_that_c_code_calls(stepper: Any) -> None:
+def test_a_step_goes_into_functions_that_c_code_calls(stepper: Stepper) -> None:
     assert steps(stepper, sorting, "step", "step", "step") == [("sorting", 5), ("key", 1), ("key", 1)]
 
 
-def test_steps_of_two_threads_do_not_mix(stepper: Any) -> None:
+def test_steps_of_two_threads_do_not_mix(stepper: Stepper) -> None:
     other, met = Stepper(), threading.Barrier(2)
     stepper.alone = other.alone = False
 
@@ -371,14 +371,14 @@ def test_steps_of_two_threads_do_not_mix(stepper: Any) -> None:
         assert one.stops == [("work", 3), ("work", 4), ("work", 5)]
 
 
-def test_what_a_stop_raises_is_raised_in_the_script(stepper: Any) -> None:
+def test_what_a_stop_raises_is_raised_in_the_script(stepper: Stepper) -> None:
     stepper.to_raise = ValueError("at the stop")
     stepper.plan[:] = ["next"]
     with pytest.raises(ValueError, match="at the stop"):
         outer(stepper)
 
 
-def test_another_thread_has_no_events_during_a_step(stepper: Any) -> None:
+def test_another_thread_has_no_events_during_a_step(stepper: Stepper) -> None:
     if sys.version_info >= (3, 12):
         pytest.skip("the events of sys.monitoring are filtered by thread")
     traced: list[object] = []
@@ -395,6 +395,6 @@ def test_another_thread_has_no_events_during_a_step(stepper: Any) -> None:
 
 
 @pytest.mark.parametrize(("kind", "line"), [("jump", None), ("until", None), ("until", 0), ("until", "7"), (None, 1)])
-def test_what_is_no_step_is_refused(kind: Any, line: Any) -> None:
+def test_what_is_no_step_is_refused(kind: str | None, line: Any) -> None:
     with pytest.raises(InvalidArgument):
         Request(kind, line)

@@ -96,7 +96,7 @@ def test_an_answer_may_come_in_pieces() -> None:
         ("org.freedesktop.DBus.Error.ServiceUnknown", NoDaemon),
     ],
 )
-def test_an_error_is_raised_by_its_name(error: Any, kind: Any) -> None:
+def test_an_error_is_raised_by_its_name(error: str, kind: Any) -> None:
     with answering(_message(2, "why", kind=Kind.ERROR, error=error)) as bus, pytest.raises(kind, match="why"):
         bus.call(*CALL)
 
@@ -182,7 +182,7 @@ assert not unwanted & set(sys.modules), unwanted & set(sys.modules)
 
 
 @pytest.mark.parametrize("library", ["dbus_fast", "dbus_next"])
-def test_the_whole_library_is_there_for_who_asks_for_it(library: Any) -> None:
+def test_the_whole_library_is_there_for_who_asks_for_it(library: str) -> None:
     _python(f"""
 from lager.bus.transport import library
 library.only_parts()

@@ -18,7 +18,7 @@ PIECES = [bytes([n % 251]) * (n * 37 % 5000 + 1) for n in range(500)]
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_pieces_arrive_whole_and_in_order_through_a_full_socket(held: Any) -> None:
+def test_pieces_arrive_whole_and_in_order_through_a_full_socket(held: bool) -> None:
     async def work() -> tuple[bytes, int]:
         with TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{folder}/bus")

@@ -53,7 +53,7 @@ def test_without_any_private_folder_the_error_names_the_first(tmp_path: Path, mo
 @pytest.mark.parametrize("runtime", ["", "{long}"])
 @pytest.mark.parametrize("temporary", ["{long}", "relative/folder"])
 def test_a_temporary_folder_that_takes_no_socket_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: Any, temporary: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, temporary: str
 ) -> None:
     """The name of a socket has at most 107 bytes (unix(7)); those that a CI or macOS gives are often longer."""
     long = tmp_path / ("long" * 30)

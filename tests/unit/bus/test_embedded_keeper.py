@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -37,7 +37,7 @@ class Starting:
 
 
 @pytest.mark.parametrize(("seconds", "life", "starts"), [(0.1, 0.1, 5), (30.0, 0.1, 5), (0.1, 30.0, 20)])
-def test_lagerd_is_given_up_by_how_short_it_lived(seconds: Any, life: Any, starts: Any) -> None:
+def test_lagerd_is_given_up_by_how_short_it_lived(seconds: float, life: float, starts: int) -> None:
     async def kept() -> int:
         bus = Starting(seconds, life)
         work = asyncio.ensure_future(restart_lagerd(cast(Bus, bus)))

@@ -119,7 +119,7 @@ def test_an_internal_error_goes_to_the_log_and_not_to_the_caller(caplog: pytest.
 
 
 @pytest.mark.parametrize("call", [("Echo", ""), ("Echo", "ss", "a", "b"), ("Later", "s", "a"), ("Slow", "s", "a")])
-def test_wrong_types(call: Any) -> None:
+def test_wrong_types(call: tuple[str, ...]) -> None:
     assert answer(FakeCall(*call))[1] == "com.lager.Error.InvalidArgument"
 
 

@@ -172,7 +172,7 @@ def test_a_header_of_random_bytes_is_refused_or_read_without_a_loop(rubbish: Any
     "signature",
     ["a", "(", "()", "a()", "a{s}", "a{suu}", "z", "a{s", "(s", ")", "a" * 65 + "s", "(" * 300],
 )
-def test_no_signature(signature: Any) -> None:
+def test_no_signature(signature: str) -> None:
     with pytest.raises(ValueError, match=r"signature|token|missing|nesting") as refused:
         types(signature)
     assert type(refused.value).__name__ == "InvalidSignatureError"
@@ -182,7 +182,7 @@ def test_no_signature(signature: Any) -> None:
     ("signature", "value"),
     [("s", "\udcff"), ("s", "a\0b"), ("s", 5), ("u", -1), ("u", 2**32), ("d", "x"), ("v", object()), ("h", None)],
 )
-def test_a_value_of_the_wrong_type_is_never_sent(signature: Any, value: Any) -> None:
+def test_a_value_of_the_wrong_type_is_never_sent(signature: str, value: Any) -> None:
     with pytest.raises(Exception, match=r"."):
         encode(Kind.SIGNAL, 1, path="/a", interface="a.b", member="M", signature=signature, values=[value])
 

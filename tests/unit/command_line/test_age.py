@@ -1,7 +1,7 @@
 """How long ago something began, whatever is done to the clock that people set."""
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -17,7 +17,7 @@ LEASE = {"name": "psu1", "net": "", "user": "anna", "script": "", "pid": 7, "wai
 
 
 @pytest.mark.parametrize("step", [-86400.0, 0.0, 86400.0])
-def test_a_clock_change_does_not_change_an_age(step: Any) -> None:
+def test_a_clock_change_does_not_change_an_age(step: float) -> None:
     began = {"since": time.time() + step, "began": time.monotonic() - 90}
     assert age.age(began) == pytest.approx(90, abs=5)
     assert "1m30s" in pause_table.row(cast("PauseDetails", PAUSE | began))
@@ -31,7 +31,7 @@ def test_what_a_box_has_counted_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(("since", "seconds"), [(-60.0, 60.0), (+3600.0, 0.0)])
-def test_an_older_lagerd_tells_only_since_and_no_age_is_negative(since: Any, seconds: Any) -> None:
+def test_an_older_lagerd_tells_only_since_and_no_age_is_negative(since: float, seconds: float) -> None:
     assert age.age({"since": time.time() + since}) == pytest.approx(seconds, abs=5)
 
 

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ input()
         (["--env", "TOKEN=", "x.py"], ["TOKEN="]),
     ],
 )
-def test_values_are_overwritten_and_nothing_else(words: Any, settings: Any) -> None:
+def test_values_are_overwritten_and_nothing_else(words: list[str], settings: list[str]) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SHOW, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

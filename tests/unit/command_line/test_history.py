@@ -166,7 +166,7 @@ def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("value", "text"), [("a", "a"), ([104, 105], "hi"), (["x", "y"], "y"), (None, "None")])
-def test_what_journalctl_makes_of_a_value(value: Any, text: Any) -> None:
+def test_what_journalctl_makes_of_a_value(value: Any, text: str) -> None:
     (record,) = history.parse(lines({**PAUSED, "LAGER_LABEL": value}))
     assert record["label"] == text
 
@@ -216,7 +216,7 @@ STARTED = (
     [("", "", True), ("Breakpoints", "Instruments", True), ("com.lager.Breakpoints", "org.example.Other", False),
      ("[system]", "x [system]", False), ("uid=4242", "uid=x", False)],
 )  # fmt: skip
-def test_who_had_the_bus_start_lagerd_is_in_the_history(before: Any, after: Any, told: Any) -> None:
+def test_who_had_the_bus_start_lagerd_is_in_the_history(before: str, after: str, told: bool) -> None:
     records = list(history.parse(lines({**BUS, "MESSAGE": STARTED.replace(before, after) if before else STARTED})))
     assert [(one["event"], one["by_uid"]) for one in records] == [("started", "4242")] * told
 
@@ -241,7 +241,7 @@ LAGERDS = 'destination=":1.3" (uid=4243 pid=106 comm="lagerd")'
     ],
 )  # fmt: skip
 def test_a_refusal_is_known_by_its_interface_or_its_destination(
-    before: Any, after: Any, refused: Any, monkeypatch: pytest.MonkeyPatch
+    before: str, after: str, refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lagerd = pwd.struct_passwd(("lager", "x", 4243, 4243, "", "/", "/bin/false"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _: lagerd)
@@ -270,7 +270,7 @@ def test_no_other_log_line_counts_as_a_refusal(change: Any) -> None:
 
 
 @pytest.mark.parametrize("uid", [0, 4242, 65534])
-def test_a_refused_signal_is_not_explained_by_the_group(uid: Any) -> None:
+def test_a_refused_signal_is_not_explained_by_the_group(uid: int) -> None:
     message = BUS["MESSAGE"].replace("method_call", "signal").replace("Continue", "Resumed").replace("4242", str(uid))
     (only,) = history.parse(lines({**BUS, "MESSAGE": message}))
     assert (only["by_uid"], only["reason"]) == (str(uid), "Resumed: only lagerd may send this signal")
@@ -283,7 +283,7 @@ def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller() ->
 
 
 @pytest.mark.parametrize("given", ["", " ", "\t\n"])
-def test_an_empty_time_is_refused(journalctl: Any, given: Any) -> None:
+def test_an_empty_time_is_refused(journalctl: Any, given: str) -> None:
     for since, until in ((given, None), (None, given)):
         with pytest.raises(LagerError, match=r"is not a time\. Give one like"):
             history.read(since, until)

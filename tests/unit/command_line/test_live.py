@@ -1,7 +1,5 @@
 """Which row is selected, and how a table fits into a width."""
 
-from typing import Any
-
 import pytest
 
 from lager.wording.palette import SGR
@@ -17,7 +15,7 @@ ROW = ("7f3a19e2", "before the load test of the new board", "examples/deep/in/in
 
 
 @pytest.mark.parametrize("columns", [200, 160, 120, 100, 80, 70])
-def test_it_fits_and_keeps_what_matters(columns: Any) -> None:
+def test_it_fits_and_keeps_what_matters(columns: int) -> None:
     head, line = fitted(HEADERS, [ROW], columns)
     assert max(len(head), len(line)) <= columns
     assert line.startswith("7f3a19e2  before the")
@@ -28,7 +26,7 @@ def test_it_fits_and_keeps_what_matters(columns: Any) -> None:
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(80, "USB0::0x05E6::0x2281::44123"), (100, "::4412345::INSTR ")])
-def test_an_address_is_cut_last(columns: Any, shown: Any) -> None:
+def test_an_address_is_cut_last(columns: int, shown: str) -> None:
     headers = ("ADDRESS", "MODEL", "NETS", "KNOWN AS", "WHAT")
     known = "USB0::0x05E6::0x2281::4412345::INSTR", "2281S-20-6", "adc dac gpio thermocouple", "smu1", "KEITHLEY" * 9
     head, line = fitted(headers, [known], columns)
@@ -37,7 +35,7 @@ def test_an_address_is_cut_last(columns: Any, shown: Any) -> None:
 
 
 @pytest.mark.parametrize("columns", [0, 1, 20, 40])
-def test_where_nothing_fits_it_is_cut(columns: Any) -> None:
+def test_where_nothing_fits_it_is_cut(columns: int) -> None:
     assert all(len(line) <= columns for line in fitted(HEADERS, [ROW, ROW], columns))
 
 
@@ -73,7 +71,7 @@ WIDE = (
 
 
 @pytest.mark.parametrize("width", [200, 120, 80, 40, 21, 20, 1, 0])
-def test_a_table_with_wide_characters_fits_and_stays_aligned(width: Any) -> None:
+def test_a_table_with_wide_characters_fits_and_stays_aligned(width: int) -> None:
     lines = fitted(HEADERS, [ROW, WIDE], width)
     assert all(columns(line) <= width for line in lines)
     if width >= 80:
@@ -83,7 +81,7 @@ def test_a_table_with_wide_characters_fits_and_stays_aligned(width: Any) -> None
 
 @pytest.mark.parametrize("text", ["one, two, three", "电压 电流 功率 电阻", "e\u0301te\u0301 a\u0308hnlich"])
 @pytest.mark.parametrize("width", [20, 11, 9])
-def test_no_wrapped_line_is_wider_than_the_terminal(text: Any, width: Any) -> None:
+def test_no_wrapped_line_is_wider_than_the_terminal(text: str, width: int) -> None:
     lines = wrapped(text, width)
     assert all(columns(line) <= width for line in lines)
     assert " ".join(line.strip() for line in lines) == text
@@ -93,7 +91,7 @@ def test_no_wrapped_line_is_wider_than_the_terminal(text: Any, width: Any) -> No
     ("text", "shown"),
     [("abcdef", "abcd…"), ("漢字漢", "漢字…"), ("a漢字漢", "a漢…"), ("äöüß", "äöüß")],
 )
-def test_a_wide_character_takes_two_columns(text: Any, shown: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wide_character_takes_two_columns(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     output.line(text, 5)
     assert capsys.readouterr().out == shown + "\n"
 
@@ -154,7 +152,7 @@ def test_the_window_follows_the_selected_row() -> None:
 
 @pytest.mark.parametrize(("no_color", "is_plain"), [("", False), ("1", True)])
 def test_a_live_screen_is_as_plain_as_a_printed_table(
-    monkeypatch: pytest.MonkeyPatch, no_color: Any, is_plain: Any
+    monkeypatch: pytest.MonkeyPatch, no_color: str, is_plain: bool
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", no_color)

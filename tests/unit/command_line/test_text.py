@@ -61,7 +61,7 @@ class Sub(str):
         (b"\xff", r"\xff"), ("\u00a0", r"\xa0"),
     ],
 )  # fmt: skip
-def test_examples(value: Any, shown: Any) -> None:
+def test_examples(value: Any, shown: str) -> None:
     assert printable(value) == shown
 
 
@@ -72,12 +72,12 @@ def test_examples(value: Any, shown: Any) -> None:
         (7200, "2h00m"), (47 * 3600 + 61, "47h01m"), (48 * 3600, "2d00h"), (10 * 365 * 86400, "3650d00h"),
     ],
 )  # fmt: skip
-def test_durations(seconds: Any, text: Any) -> None:
+def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(300.0, "5m00s"), (299.999, "5m00s"), (0.01, "1s"), (1.0005, "1s")])
-def test_times_left_are_rounded_up(seconds: Any, text: Any) -> None:
+def test_times_left_are_rounded_up(seconds: float, text: str) -> None:
     assert time_left(seconds) == text
 
 
@@ -92,7 +92,7 @@ def test_time_left_is_never_less_than_the_truth(seconds: Any) -> None:
     ("word", "found"),
     [("SUPPLY2", ["supply2", "supply1"]), (" Adc1 ", ["adc1"]), ("psu", ["PSU"]), ("voltmeter", []), (3, [])],
 )
-def test_a_similar_word_may_have_another_case(word: Any, found: Any) -> None:
+def test_a_similar_word_may_have_another_case(word: str | int, found: Any) -> None:
     assert similar(word, ["supply1", "supply2", "adc1", "PSU"], 2)[: len(found) or 2] == found
 
 

@@ -37,12 +37,12 @@ SENTENCES = (
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_command_in_a_sentence_has_the_path_of_lager(elsewhere: Any, sentence: Any) -> None:
+def test_a_command_in_a_sentence_has_the_path_of_lager(elsewhere: Any, sentence: str) -> None:
     assert commands.as_typed(sentence) == sentence.replace("lager ", f"'{elsewhere}' ")
 
 
 @pytest.mark.parametrize("sentence", ["lager notify is running already.", "Start lager on it", "see /opt/lager status"])
-def test_the_name_of_the_program_stays_a_name(elsewhere: Any, sentence: Any) -> None:
+def test_the_name_of_the_program_stays_a_name(elsewhere: Any, sentence: str) -> None:
     assert commands.as_typed(sentence) == sentence
 
 

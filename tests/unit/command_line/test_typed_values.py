@@ -38,7 +38,7 @@ NO_NUMBERS = [
         ("10mohm", "Ω", 0.01), ("10\u2126", "Ω", 10.0), ("80%", "%", 80.0), ("2000mAh", "Ah", 2.0), ("5 w", "W", 5.0),
     ],
 )  # fmt: skip
-def test_a_number_may_have_its_unit(text: Any, unit: Any, value: Any) -> None:
+def test_a_number_may_have_its_unit(text: str, unit: str, value: float) -> None:
     assert number(text, unit) == value
 
 
@@ -54,7 +54,7 @@ def test_what_python_prints_of_a_number_is_that_number(value: Any) -> None:
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
-def test_decimal_digits_alone_make_a_number_or_a_time(text: Any) -> None:
+def test_decimal_digits_alone_make_a_number_or_a_time(text: str) -> None:
     assert number_of(text) is None
     assert seconds_of(text) is None
 
@@ -65,18 +65,18 @@ def test_times_may_have_milliseconds() -> None:
 
 
 @pytest.mark.parametrize("text", ["1h30", "1_0m", "٣m", "9" * 400 + "d"])
-def test_times_are_decimal_and_finite(text: Any) -> None:
+def test_times_are_decimal_and_finite(text: str) -> None:
     assert seconds_of(text) == (5400 - 1770 if text == "1h30" else None)
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("0", 0), ("LOW", 0), ("off", 0), ("False", 0), ("1", 1), ("high", 1), (" on", 1)]
 )
-def test_a_level_may_be_a_word(text: Any, value: Any) -> None:
+def test_a_level_may_be_a_word(text: str, value: int) -> None:
     assert level(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "2", "hihg", "1.0", "-1", "00", "\u0661"])
-def test_nothing_else_is_a_level(text: Any) -> None:
+def test_nothing_else_is_a_level(text: str) -> None:
     with pytest.raises(ValueError, match=r"^Give 0, 1, low, high, off or on\.$"):
         level(text)

@@ -44,7 +44,7 @@ def heard(own: bool, *frames: dict[str, object]) -> tuple[list[str], Attached]:
 
 
 @pytest.mark.parametrize("key", ["out", "err"])
-def test_output_of_another_users_script_does_not_control_the_terminal(key: Any) -> None:
+def test_output_of_another_users_script_does_not_control_the_terminal(key: str) -> None:
     shown, _ = heard(False, {key: f"a\tb\n{HOSTILE}\n"})
     assert shown == ["a\tb\n\\x1b]0;owned\\x07\\x1b[2J\\rlie\\x9b31m\\u202e\n"]
 
@@ -55,7 +55,7 @@ def test_what_ones_own_script_prints_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_whatever_a_console_says_of_itself_is_printable(own: Any) -> None:
+def test_whatever_a_console_says_of_itself_is_printable(own: bool) -> None:
     frames: list[dict[str, object]] = [
         {"hello": {"id": HOSTILE, HOSTILE: 1, "console": [HOSTILE]}},
         {"left": 5, "consoles": [{"user": HOSTILE, "pid": HOSTILE}]},

@@ -91,7 +91,7 @@ def test_the_last_value_is_behind_the_names_of_the_script(console: Any, capsys: 
         ("exit(True)", 1, ""),
     ],
 )
-def test_leaving(console: Any, source: Any, code: Any, said: Any) -> None:
+def test_leaving(console: Any, source: str, code: int, said: str) -> None:
     with pytest.raises(Leave) as leaving:
         console.run(source)
     assert leaving.value.code == code
@@ -125,7 +125,7 @@ class Odd(BaseException):
         ("raise ExceptionGroup('g', [ValueError(1)])", "    +------------------------------------"),
     ],
 )  # fmt: skip
-def test_tracebacks_are_of_the_users_code_only(console: Any, source: Any, last: Any) -> None:
+def test_tracebacks_are_of_the_users_code_only(console: Any, source: Any, last: str) -> None:
     assert not console.run(source)
     said = console.said()
     assert said.splitlines()[-1] == last
@@ -153,7 +153,7 @@ def test_futures_hold_from_then_on_and_only_here(console: Any) -> None:
 
 
 @pytest.mark.parametrize("harm", ["del __builtins__", "__builtins__ = 5", "print = len = None; del print, len"])
-def test_the_builtins_come_back(console: Any, capsys: pytest.CaptureFixture[str], harm: Any) -> None:
+def test_the_builtins_come_back(console: Any, capsys: pytest.CaptureFixture[str], harm: str) -> None:
     assert console.run(harm + "\n")
     assert console.run("print(len('abc'))\n")
     assert capsys.readouterr().out == "3\n"

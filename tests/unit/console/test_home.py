@@ -38,7 +38,7 @@ def test_a_user_without_a_home_gets_no_folder_of_the_name_tilde(
 
 
 @pytest.mark.parametrize("given", ["", "relative", "./here"])
-def test_a_relative_folder_is_ignored(monkeypatch: pytest.MonkeyPatch, given: Any) -> None:
+def test_a_relative_folder_is_ignored(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("HOME", "/home/anna")
     monkeypatch.setenv("XDG_STATE_HOME", given)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/etc/anna")

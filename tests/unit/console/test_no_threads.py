@@ -114,7 +114,7 @@ def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Any) -> None:
 
 @pytest.mark.parametrize("name", ["lager-maker", "lager"])
 def test_a_pause_or_a_claim_has_an_error_of_one_sentence_and_no_descriptor_stays(
-    monkeypatch: pytest.MonkeyPatch, refuse: Any, name: Any
+    monkeypatch: pytest.MonkeyPatch, refuse: Any, name: str
 ) -> None:
     monkeypatch.setattr(daemon_client, "_client", None)
     refuse(name)

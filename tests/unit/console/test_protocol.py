@@ -42,7 +42,7 @@ def test_two_streams_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"\xff", b"null", b"[" * 100_000, b'{"a": 1}{"b": 2}'])
-def test_a_frame_that_is_not_a_json_object_is_refused(body: Any) -> None:
+def test_a_frame_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(ProtocolError):
         MessageDecoder().feed(struct.pack(">I", len(body)) + body)
 

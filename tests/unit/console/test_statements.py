@@ -50,7 +50,7 @@ def fed(text: str) -> list[str]:
         ("(" * 500 + "\n1", ["(" * 500 + "\n", "1\n"]),
     ],
 )
-def test_where_statements_end(text: Any, expected: Any) -> None:
+def test_where_statements_end(text: str, expected: Any) -> None:
     assert fed(text) == expected
 
 
@@ -64,7 +64,7 @@ def test_where_statements_end(text: Any, expected: Any) -> None:
         ("  1\n    2\n3", ["1\n", "2\n", "3\n"]),
     ],
 )
-def test_an_indented_block_loses_its_indentation(text: Any, expected: Any) -> None:
+def test_an_indented_block_loses_its_indentation(text: str, expected: list[str]) -> None:
     assert fed(text) == expected
 
 
@@ -78,7 +78,7 @@ def test_what_may_belong_to_a_loop_that_an_empty_line_ended_keeps_its_indentatio
 
 
 @pytest.mark.parametrize("text", ["for a in b:\n  1\n", "def f():\n  1\n", "if a: 1\n", "class A: pass\n"])
-def test_an_empty_line_may_end_a_compound_statement(text: Any) -> None:
+def test_an_empty_line_may_end_a_compound_statement(text: str) -> None:
     statements = Statements()
     for line in text.splitlines():
         assert statements.feed(line) == []
@@ -91,7 +91,7 @@ def test_an_empty_line_may_end_a_compound_statement(text: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["x = [\n", "'''a\n", "@a\n", "try:\n  1\n", "def f():\n  '''a\n", "1 + (\n"])
-def test_an_empty_line_ends_nothing_that_is_open(text: Any) -> None:
+def test_an_empty_line_ends_nothing_that_is_open(text: str) -> None:
     statements = Statements()
     for line in [*text.splitlines(), ""]:
         assert statements.feed(line) == []
@@ -108,7 +108,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("kind", LONG)
-def test_long_statements_are_not_looked_at_again_and_again(kind: Any) -> None:
+def test_long_statements_are_not_looked_at_again_and_again(kind: str) -> None:
     began = time.process_time()
     assert "".join(fed(LONG[kind])) == LONG[kind] + "\n"
     assert time.process_time() - began < 10  # it is under 1 s; looking at each line took minutes

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(("command", "name"), [(LAGER, "lager"), (LAGERD, "lagerd")])
-def test_version_shows_the_commit(command: Any, name: Any) -> None:
+def test_version_shows_the_commit(command: Any, name: str) -> None:
     said = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = re.fullmatch(rf"{name}, version ([0-9.]+)\+g([0-9a-f]+)\n", said)
@@ -62,7 +62,7 @@ def test_a_wheel_has_the_commit_and_needs_no_git(checkout: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "lager_cli/not_in_git.py"], ids=["changed", "added"])
-def test_a_wheel_of_changed_or_added_files_says_so(checkout: Any, name: Any) -> None:
+def test_a_wheel_of_changed_or_added_files_says_so(checkout: Any, name: str) -> None:
     with open(checkout / name, "a") as file:
         file.write("# changed\n")
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
@@ -89,7 +89,7 @@ def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(value))
 
 
-def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook: Any) -> None:
+def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook: None) -> None:
     before = build.version()
     assert before == build.release() + "+g" + build._checked_out()
     head = subprocess.run(
@@ -100,7 +100,7 @@ def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook: Any) -
 
 @pytest.mark.slow
 def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(
-    checkout: Any, hook: Any, monkeypatch: pytest.MonkeyPatch
+    checkout: Any, hook: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         written = wheel.read("lager/commit.txt").decode()
@@ -113,5 +113,5 @@ def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(
     ("one", "other", "is_older"),
     [("0.9.0", "0.10.0", True), ("0.22.0+gffff", "0.22.0", False), ("1", "0.22.0", False), ("", "1", False)],
 )
-def test_which_is_older(one: Any, other: Any, is_older: Any) -> None:
+def test_which_is_older(one: str, other: str, is_older: bool) -> None:
     assert build.older(one, other) == is_older

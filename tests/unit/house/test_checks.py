@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -195,13 +194,13 @@ def _tops(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("command", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]])
-def test_clean_and_typed(command: Any) -> None:
+def test_clean_and_typed(command: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_each_room_imports_only_what_it_may(package: Any) -> None:
+def test_each_room_imports_only_what_it_may(package: str) -> None:
     wrong = []
     for module, path in MODULES.items():
         here, room = _room(module)
@@ -216,7 +215,7 @@ def test_each_room_imports_only_what_it_may(package: Any) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_leaf_imports_only_leaves(package: Any) -> None:
+def test_a_leaf_imports_only_leaves(package: str) -> None:
     wrong = [
         f"{module} imports {name}"
         for module, path in MODULES.items()
@@ -228,7 +227,7 @@ def test_a_leaf_imports_only_leaves(package: Any) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_rooms_form_no_circle(package: Any) -> None:
+def test_the_rooms_form_no_circle(package: str) -> None:
     # Rooms ask the package itself how the process began, and it imports them when a script first uses them.
     rooms = {room: allowed - {"__init__"} for room, allowed in DIRECTIONS[package].items()}
     TopologicalSorter(rooms).prepare()
@@ -274,7 +273,7 @@ def test_one_module_imports_a_library_of_dbus() -> None:
 
 
 @pytest.mark.parametrize("name", NO_BUS)
-def test_the_logic_knows_no_bus(name: Any) -> None:
+def test_the_logic_knows_no_bus(name: str) -> None:
     assert not [module for module in _imports(ROOT / name) if module.startswith(("lager.bus", "dbus"))]
 
 

@@ -36,7 +36,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_byte_order_mark_is_accepted(written: Any, encoding: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_byte_order_mark_is_accepted(written: Any, encoding: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(nets_file.load(written(NETS, encoding)).instruments) == ["ü"]
     assert config.load(written(CONFIG, encoding)).default_timeout == 5
     saved = [{"name": "ü", "role": "uart", "instrument": "x", "pin": "/dev/ttyS7"}]
@@ -49,7 +49,7 @@ def test_a_byte_order_mark_is_accepted(written: Any, encoding: Any, capsys: pyte
 
 
 @pytest.mark.parametrize("encoding", WRONG)
-def test_another_encoding_is_named(written: Any, encoding: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_encoding_is_named(written: Any, encoding: str, capsys: pytest.CaptureFixture[str]) -> None:
     for error, text, load in (
         (NetsFileError, NETS, nets_file.load),
         (config.ConfigError, CONFIG, config.load),

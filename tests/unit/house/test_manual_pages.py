@@ -34,7 +34,7 @@ def test_each_command_has_a_page_that_shows_its_options(word: Any) -> None:
         ("com.lager.Breakpoints.5", "`ContinueAll() → (u count)`"),
     ],
 )
-def test_each_file_and_interface_has_a_page(file: Any, part: Any) -> None:
+def test_each_file_and_interface_has_a_page(file: str, part: str) -> None:
     assert part in PAGES[file]
 
 

@@ -81,7 +81,7 @@ def test_toml_that_is_nested_too_deeply_is_refused(file: Any) -> None:
 
 @pytest.mark.parametrize("home", ["/proc/x", "/dev/null"])
 def test_a_folder_for_boxes_that_cannot_be_written_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Any
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: str
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
     assert main.run(["boxes", "add", "a", "b"]) == 1
@@ -103,7 +103,7 @@ def test_a_folder_for_boxes_that_cannot_be_written_is_named(
     ],
 )
 def test_an_entry_of_the_configuration_that_would_have_no_effect_is_refused(
-    file: Any, text: Any, says: Any, capsys: pytest.CaptureFixture[str]
+    file: Any, text: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file.write_text(text)
     assert main.run(["breakpoints"]) == 1

@@ -133,7 +133,7 @@ def unknown_kind() -> None:
     [(ValueError, None), (ZeroDivisionError, None), (OSError, "leaves_handlers"), (KeyError, "leaves_handlers"),
      (IndexError, "leaves_handlers"), (KeyboardInterrupt, "leaves_handlers"), (SystemExit, "leaves_handlers")],
 )  # fmt: skip
-def test_handlers(kind: Any, caught_in: Any) -> None:
+def test_handlers(kind: Any, caught_in: str | None) -> None:
     assert judged(leaves_handlers, kind) == caught_in
 
 
@@ -178,7 +178,7 @@ def with_files() -> None:
     [(Plain, False), (threading.Condition, False), (tempfile.TemporaryDirectory, False), (cleaning, False),
      (Doubtful, True), (Delegating, True), (catching, True)],
 )  # fmt: skip
-def test_managers(function: Any, make: Any, swallows: Any) -> None:
+def test_managers(function: Any, make: Any, swallows: bool) -> None:
     assert judged(function, make) == (function.__name__ if swallows else None)
 
 
@@ -260,7 +260,7 @@ def imports() -> Any:
      (lambda: Calls(OSError)(ValueError), (), None), (lambda: Calls(OSError)(KeyError), (), "<lambda>"),
      (looks_up, (Calls(OSError), "nothing"), "looks_up")],
 )  # fmt: skip
-def test_ways_from_one_frame_to_the_next(function: Any, arguments: Any, caught_in: Any) -> None:
+def test_ways_from_one_frame_to_the_next(function: Any, arguments: Any, caught_in: str | None) -> None:
     assert judged(function, *arguments) == caught_in
 
 

@@ -116,7 +116,7 @@ def untouched() -> Iterator[Any]:
         ("# it's\nto", ["touching", "touchy"]),
     ],
 )
-def test_completion(typed: Any, found: Any) -> None:
+def test_completion(typed: str, found: Any) -> None:
     got = texts(typed)
     assert got[: len(found)] == found
     if "(" not in typed:

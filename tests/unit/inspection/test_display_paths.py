@@ -52,7 +52,7 @@ def run(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=False)
 
 
-def test_every_traceback_has_the_names_as_typed(folder: Any) -> None:
+def test_every_traceback_has_the_names_as_typed(folder: Path) -> None:
     done = run(folder, LAGER_TYPED=json.dumps({"fails.py": "../tests/fails.py"}))
     own = f'File "{folder}/fails.py"\n'
     assert own in done.stderr  # what a script writes itself is not touched
@@ -65,7 +65,7 @@ def test_every_traceback_has_the_names_as_typed(folder: Any) -> None:
     assert done.returncode == 1
 
 
-def test_nothing_else_differs_from_what_python_writes(folder: Any) -> None:
+def test_nothing_else_differs_from_what_python_writes(folder: Path) -> None:
     here = run(folder, LAGER_RUN_FOLDER="")
     there = run(folder, LAGER_TYPED=json.dumps({"fails.py": f"{folder}/fails.py", "helper.py": f"{folder}/helper.py"}))
     for done in (here, there):
@@ -81,7 +81,7 @@ def test_nothing_else_differs_from_what_python_writes(folder: Any) -> None:
         ("/run/x/sub/b.py", "/home/sub/b.py"), ("/run/x", "/run/x"), ("a.py", "a.py"), ("<stdin>", "<stdin>"), ("", ""),
     ],
 )  # fmt: skip
-def test_one_name(monkeypatch: pytest.MonkeyPatch, path: Any, shown: Any) -> None:
+def test_one_name(monkeypatch: pytest.MonkeyPatch, path: str, shown: str) -> None:
     display_paths._typed.cache_clear()
     monkeypatch.setenv("LAGER_RUN_FOLDER", "/run/x")
     monkeypatch.setenv("LAGER_TYPED", json.dumps({"proj": "../proj", "sub/b.py": "/home/sub/b.py"}))
@@ -92,7 +92,7 @@ def test_one_name(monkeypatch: pytest.MonkeyPatch, path: Any, shown: Any) -> Non
 
 
 @pytest.mark.parametrize("typed", ["", "[]", "{", "1", "null", '{"a": 1}'])
-def test_variables_that_are_not_ours_change_nothing(monkeypatch: pytest.MonkeyPatch, typed: Any) -> None:
+def test_variables_that_are_not_ours_change_nothing(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     display_paths._typed.cache_clear()
     monkeypatch.setenv("LAGER_RUN_FOLDER", "/run/x")
     monkeypatch.setenv("LAGER_TYPED", typed)

@@ -46,7 +46,7 @@ class Supply:
         ("".join, "it(iterable, /)"),
     ],
 )
-def test_the_signature_of(found: Any, signature: Any) -> None:
+def test_the_signature_of(found: Any, signature: str) -> None:
     shown = document("it", {"it": found})
     assert shown is not None
     assert shown["signature"] == signature

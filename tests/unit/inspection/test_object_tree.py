@@ -59,14 +59,14 @@ def local(tree: ObjectTree) -> dict[str, dict[str, Any]]:
     return rows(tree, tree.scopes(frame["frame"])[0]["reference"])
 
 
-def test_the_variables_of_the_paused_frame(tree: Any) -> None:
+def test_the_variables_of_the_paused_frame(tree: Tree) -> None:
     shown = local(tree)
     assert shown["limit"]["value"] == "3"
     assert "reference" not in shown["limit"]
     assert shown["meter"]["type"] == "Meter"
 
 
-def test_attributes_and_slots_are_shown_and_properties_wait_until_they_are_opened(tree: Any) -> None:
+def test_attributes_and_slots_are_shown_and_properties_wait_until_they_are_opened(tree: Tree) -> None:
     meter = rows(tree, local(tree)["meter"]["reference"])
     assert [*meter] == ["asked", "range", "readings", "broken", "voltage"]
     assert meter["range"]["value"] == "10.0"
@@ -79,7 +79,7 @@ def test_attributes_and_slots_are_shown_and_properties_wait_until_they_are_opene
     assert "no cable" in broken["value"]
 
 
-def test_items_have_their_keys_and_come_in_pages(tree: Any) -> None:
+def test_items_have_their_keys_and_come_in_pages(tree: Tree) -> None:
     readings = rows(tree, local(tree)["meter"]["reference"])["readings"]
     assert readings["items"] == 2
     assert rows(tree, readings["reference"])["'adc1'"]["value"] == "1.25"
@@ -92,7 +92,7 @@ def test_items_have_their_keys_and_come_in_pages(tree: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [list, tuple, deque, set, dict.fromkeys])
-def test_a_page_far_into_a_large_value_costs_what_it_shows(tree: Any, kind: Any) -> None:
+def test_a_page_far_into_a_large_value_costs_what_it_shows(tree: Tree, kind: Any) -> None:
     long = tree.member("long", kind(range(200_000)))
     asked = []
 
@@ -110,7 +110,7 @@ def test_a_page_far_into_a_large_value_costs_what_it_shows(tree: Any, kind: Any)
     [({1}, True), (frozenset("a"), True), ((1, 2), True), ("text", False), (b"x", False), (3.0, False), (None, False),
      (deque([1]), True), ([], True), ({}, True), (threading, False), (print, False), (Meter, False)],
 )  # fmt: skip
-def test_what_can_be_opened(tree: Any, value: Any, below: Any) -> None:
+def test_what_can_be_opened(tree: Tree, value: Any, below: bool) -> None:
     assert ("reference" in tree.member("x", value)) == below
 
 
@@ -122,15 +122,16 @@ def test_module_code_has_one_scope() -> None:
     assert [scope["name"] for scope in scopes] == ["Locals"]
 
 
-def test_hovering_runs_no_code(tree: Any) -> None:
-    assert tree.resolve("meter.readings['adc1']", None)["value"] == "1.25"
+def test_hovering_runs_no_code(tree: Tree) -> None:
+    assert (reading := tree.resolve("meter.readings['adc1']", None)) is not None
+    assert reading["value"] == "1.25"
     assert tree.resolve("meter.voltage", None) is None
     assert tree.resolve("meter.nothing", None) is None
     assert tree.resolve("print('x')", None) is None
     assert tree.meter.asked == 0
 
 
-def test_other_threads_have_their_names_and_stacks(tree: Any) -> None:
+def test_other_threads_have_their_names_and_stacks(tree: Tree) -> None:
     going, end = threading.Event(), threading.Event()
 
     def watch() -> None:
@@ -151,7 +152,7 @@ def test_other_threads_have_their_names_and_stacks(tree: Any) -> None:
     assert tree.frames(number) == {"frames": [], "left_out": 0}
 
 
-def test_a_number_that_names_nothing_is_an_error_and_forgotten_numbers_name_nothing(tree: Any) -> None:
+def test_a_number_that_names_nothing_is_an_error_and_forgotten_numbers_name_nothing(tree: Tree) -> None:
     reference = local(tree)["meter"]["reference"]
     tree.forget()
     with pytest.raises(IndexError):

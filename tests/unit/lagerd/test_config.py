@@ -74,7 +74,7 @@ def test_every_key(write: Any) -> None:
         ("=", "it is not valid TOML"),
     ],
 )
-def test_a_mistake_is_named(write: Any, text: Any, says: Any) -> None:
+def test_a_mistake_is_named(write: Any, text: str, says: str) -> None:
     path = write(text)
     with pytest.raises(ConfigError) as caught:
         config.load(path)
@@ -115,7 +115,7 @@ def test_a_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
         ("[limits\n", 78, "it is not valid TOML"),
     ],
 )
-def test_a_file_is_checked_before_lagerd_reads_it(tmp_path: Path, text: Any, code: Any, says: Any) -> None:
+def test_a_file_is_checked_before_lagerd_reads_it(tmp_path: Path, text: str | None, code: int, says: str) -> None:
     path = tmp_path / "lagerd.toml"
     if text is not None:
         path.write_text(text)
@@ -133,7 +133,7 @@ def test_a_file_is_checked_before_lagerd_reads_it(tmp_path: Path, text: Any, cod
         (["--config", "lagrd.toml"], 78, "There is no lagrd.toml. Write it, or start lagerd without --config."),
     ],
 )
-def test_a_missing_file_that_was_named_is_refused(tmp_path: Path, words: Any, code: Any, said: Any) -> None:
+def test_a_missing_file_that_was_named_is_refused(tmp_path: Path, words: list[str], code: int, said: str) -> None:
     done = subprocess.run([LAGERD, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr

@@ -202,7 +202,7 @@ def test_a_read_only_root_is_reported_in_one_sentence(tmp_path: Path) -> None:
         ("/100%", "/100%%"),
     ],
 )
-def test_paths_in_the_unit(path: Any, quoted: Any) -> None:
+def test_paths_in_the_unit(path: str, quoted: str) -> None:
     assert layout._quoted(Path(path)) == quoted
 
 
@@ -274,7 +274,7 @@ def test_the_group_gets_only_serial_ports_that_the_nets_file_names(
     ],
 )
 def test_a_port_with_a_login_is_left_alone_under_every_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: Any, port: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, port: str
 ) -> None:
     """The nets file may name a link to the port, so the port itself is passed over before any other rule."""
     monkeypatch.setattr(nets_file, "load", lambda path: SimpleNamespace(instruments=INSTRUMENTS))
@@ -401,7 +401,7 @@ def test_an_upload_that_an_administrator_had_set_up_goes_on_after_uninstall(with
 @pytest.mark.parametrize(
     "url", ["collector", "ftp://collector", "http://", "http://a b", "http://a:99999", "http://a\nURL=x", "http://a/%n"]
 )
-def test_an_upload_to_what_is_not_a_url_changes_nothing(with_upload: Any, url: Any) -> None:
+def test_an_upload_to_what_is_not_a_url_changes_nothing(with_upload: Any, url: str) -> None:
     before = tree(with_upload)
     with pytest.raises(LagerError, match="is not a URL to which a journal can be sent"):
         list(install(with_upload, upload_to=url))

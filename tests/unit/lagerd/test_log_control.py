@@ -18,7 +18,7 @@ def _level_as_it_was() -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("set_", "read"), [("debug", "debug"), ("info", "info"), ("notice", "info"), ("err", "err"), ("emerg", "crit")]
 )
-def test_the_level(set_: Any, read: Any) -> None:
+def test_the_level(set_: str, read: str) -> None:
     properties = log_control.interface()
     properties.setters["LogLevel"](set_)
     assert properties.properties["LogLevel"][1]() == read
@@ -26,6 +26,6 @@ def test_the_level(set_: Any, read: Any) -> None:
 
 @pytest.mark.parametrize("name", ["LogLevel", "LogTarget"])
 @pytest.mark.parametrize("value", ["loud", "", 3, None, ["debug"]])
-def test_an_invalid_level_or_target_is_refused(name: Any, value: Any) -> None:
+def test_an_invalid_level_or_target_is_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidArgument):
         log_control.interface().setters[name](value)

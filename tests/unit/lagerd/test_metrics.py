@@ -78,7 +78,9 @@ def test_a_lagerd_without_metrics_leaves_the_file_of_another(tmp_path: Path) -> 
     assert (tmp_path / NAME).exists()
 
 
-def test_what_cannot_be_written_is_removed_told_once_and_tried_again(tmp_path: Path, caplog: Any) -> None:
+def test_what_cannot_be_written_is_removed_told_once_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     loop = Loop()
     metrics = Metrics(loop, lambda: VALUES, tmp_path)
     metrics.switch(True)

@@ -1,7 +1,5 @@
 """Addresses of instruments: how each is read, and the error for each invalid one."""
 
-from typing import Any
-
 import pytest
 from pyvisa.rname import ResourceName
 
@@ -63,7 +61,7 @@ from tests.unit.drivers.exchanges import rigol_dp800 as dp800
         ("tcpip::psu.lan::5555::instr", "a raw TCP port needs ::SOCKET at the end"),
     ],
 )
-def test_a_wrong_address_says_why(text: Any, reason: Any) -> None:
+def test_a_wrong_address_says_why(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse(text)
 
@@ -90,7 +88,7 @@ def test_a_labjack_is_reached_by_its_own_library_whichever_way_it_is_written() -
         ("ASRL/dev/ttyS7::instr", "ASRL/dev/ttyS7::INSTR"),
     ],
 )
-def test_pyvisa_gets_every_spelling_as_it_wants_it(text: Any, visa: Any) -> None:
+def test_pyvisa_gets_every_spelling_as_it_wants_it(text: str, visa: str) -> None:
     assert parse(text).visa == visa
     assert str(ResourceName.from_string(visa)) == visa
     assert parse(visa).key == parse(text).key
@@ -110,7 +108,7 @@ def test_pyvisa_gets_every_spelling_as_it_wants_it(text: Any, visa: Any) -> None
         ("192.168.1.30", "192.168.1.30.:502"),
     ],
 )
-def test_two_spellings_of_one_instrument_are_one_lease(one: Any, other: Any) -> None:
+def test_two_spellings_of_one_instrument_are_one_lease(one: str, other: str) -> None:
     assert parse(one).key == parse(other).key
 
 
@@ -124,7 +122,7 @@ def test_two_spellings_of_one_instrument_are_one_lease(one: Any, other: Any) -> 
         ("[fe80::1]", "[fe80::2]"),
     ],
 )
-def test_two_instruments_are_two_leases(one: Any, other: Any) -> None:
+def test_two_instruments_are_two_leases(one: str, other: str) -> None:
     assert parse(one).key != parse(other).key
 
 
@@ -136,7 +134,7 @@ def test_a_t7_is_reached_over_ipv6() -> None:
 
 
 @pytest.mark.parametrize("spelled", ["tcpip::127.0.0.1::{port}::socket", "TCPIP::LOCALHOST::{port}::SOCKET"])
-def test_an_instrument_is_opened_by_whatever_spelling_the_file_has(spelled: Any) -> None:
+def test_an_instrument_is_opened_by_whatever_spelling_the_file_has(spelled: str) -> None:
     with ScriptedInstrument(*dp800.MEASURE) as psu:
         config = bench("DP821", spelled.format(port=psu.port), it="type = 'supply'\nchannel = 1")
         with Net.get("it", NetType.PowerSupply, nets=config, claim=Leases()) as supply:

@@ -82,7 +82,7 @@ def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box: Any, tmp_path
         (nets("heat", "10.0.0.2", '[bench]\nname = "a\\nb"'), "bench.name: should be one word"),
     ],
 )
-def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box: Any, text: Any, said: Any) -> None:
+def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box: Any, text: Any, said: str) -> None:
     path = box(nets("rail"), **{"10_broken": text, "20_audio": nets("amp", "10.0.0.3")})
     found = file.load(path)
     assert list(found.nets) == ["rail", "amp"]
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_listed_is_said(box: Any, tmp_path: Path) -> Non
         (nets("heat", "10.0.0.9", '[bench]\nname = "main"'), "the bench main"),
     ],
 )
-def test_what_two_files_have_is_one_error_that_names_both(box: Any, second: Any, twice: Any) -> None:
+def test_what_two_files_have_is_one_error_that_names_both(box: Any, second: Any, twice: str) -> None:
     path = box(nets("rail", bench='[bench]\nname = "main"'), second=second)
     found = file.load(path)
     assert list(found.nets) == ["rail"]
@@ -142,7 +142,7 @@ def key_of(path: Any, net: Any) -> Any:
     return file.load(path).nets[net].instrument.key
 
 
-def test_only_members_of_its_group_use_a_bench(box: Any, group: Any) -> None:
+def test_only_members_of_its_group_use_a_bench(box: Any, group: None) -> None:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2", '[bench]\ngroup = "thermal"'))
     groups = BenchGroups(str(path))
     heat, rail = key_of(path, "heat"), key_of(path, "rail")
@@ -156,13 +156,13 @@ def test_only_members_of_its_group_use_a_bench(box: Any, group: Any) -> None:
     )
 
 
-def test_a_group_that_does_not_exist_has_no_members(box: Any, group: Any) -> None:
+def test_a_group_that_does_not_exist_has_no_members(box: Any, group: None) -> None:
     path = box(nets("heat", bench='[bench]\ngroup = "thermla"'))
     with pytest.raises(AccessDenied, match="of the group thermla, which does not exist, and anna is not a member"):
         BenchGroups(str(path)).check(ANNA, key_of(path, "heat"))
 
 
-def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box: Any, group: Any) -> None:
+def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box: Any, group: None) -> None:
     path = box(thermal=nets("heat", bench='[bench]\ngroup = "thermal"'))
     groups, heat = BenchGroups(str(path)), key_of(path, "heat")
     for broken in (
@@ -221,6 +221,6 @@ def test_the_page_shows_it(lager: Any, box: Any) -> None:
         (("new", "--address", "TCPIP::10.0.0.2"), "The instrument at TCPIP::10.0.0.2 belongs to the bench thermal."),
     ],
 )
-def test_lager_nets_add_knows_the_drop_ins(lager: Any, words: Any, said: Any) -> None:
+def test_lager_nets_add_knows_the_drop_ins(lager: Any, words: tuple[str, ...], said: str) -> None:
     done = lager("nets", "add", *words, "--type", "supply", "--model", "DP821", "--channel", "1")
     assert said in str(done.exception)

@@ -285,7 +285,7 @@ def test_odd_entries_never_crash_and_the_result_is_a_good_nets_file(entries: lis
     "saved", ["[]", "\ufeff[]", '[{"name": "cam", "role": "webcam", "instrument": "x", "pin": 0}]']
 )
 def test_a_file_without_a_net_to_import_is_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], saved: Any
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], saved: str
 ) -> None:
     (tmp_path / "saved.json").write_text(saved, encoding="utf-8")
     assert main.run(["nets", "import", str(tmp_path / "saved.json")]) == 1

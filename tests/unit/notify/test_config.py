@@ -71,7 +71,7 @@ def test_every_key_is_taken(read: Any) -> None:
         (f'[{SECRET}]\n[{SECRET}]\n', "it is not valid TOML (at line 2, column"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_a_sentence_without_the_secret(read: Any, text: Any, said: Any) -> None:
+def test_a_mistake_is_a_sentence_without_the_secret(read: Any, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(text)
     assert said in str(caught.value)
@@ -100,7 +100,7 @@ def test_the_service_reads_the_copy_that_systemd_made_and_names_the_file(
 
 
 @pytest.mark.parametrize(("mode", "said"), [(0o600, False), (0o640, False), (0o644, True)])
-def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path: Path, mode: Any, said: Any) -> None:
+def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path: Path, mode: int, said: bool) -> None:
     file = tmp_path / "notify.toml"
     file.touch()
     file.chmod(mode)
@@ -117,7 +117,7 @@ def test_a_file_that_every_user_can_read_is_pointed_out(tmp_path: Path, mode: An
         ("json://h/?token=a+b+c", "the token 'a b c' and 'a+b+c'"),
     ],
 )  # fmt: skip
-def test_a_reason_has_no_part_of_the_url(url: Any, said: Any) -> None:
+def test_a_reason_has_no_part_of_the_url(url: str, said: str) -> None:
     shown = hidden(said, url).lower()
     for part in (SECRET, "anna", "p@ss", "word", "example", "t1jj3t3l2", "tiiajkdnlazkcoxr", "a b c", "a+b+c"):
         assert part not in shown

@@ -1,6 +1,6 @@
 """What a message says, also of a script that wants it to say something else."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_message_of_a_pause() -> None:
 @pytest.mark.parametrize(
     ("on_timeout", "said"), [("raise", "raises PauseTimeout in 5m00s"), ("exit", "ends the run in")]
 )
-def test_a_message_says_what_the_script_does_at_its_timeout(on_timeout: Any, said: Any) -> None:
+def test_a_message_says_what_the_script_does_at_its_timeout(on_timeout: str, said: str) -> None:
     assert f"timeout   {said}" in Words().paused("paused", {**PAUSE, "on_timeout": on_timeout}).body
 
 
@@ -59,7 +59,7 @@ def test_a_question_says_what_answers_it_and_its_default() -> None:
 
 
 @pytest.mark.parametrize("key", ["label", "file", "function", "user", "script"])
-def test_a_hostile_text_is_one_short_line(key: Any) -> None:
+def test_a_hostile_text_is_one_short_line(key: str) -> None:
     said = Words().paused("paused", cast("PauseDetails", {**PAUSE, key: HOSTILE}))
     plain = Words().paused("paused", PAUSE)
     assert len(said.body.splitlines()) == len(plain.body.splitlines())
@@ -77,7 +77,7 @@ def test_a_hostile_question_is_left_out_or_one_line() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "reason", "net", "user", "script"])
-def test_a_hostile_lease_is_one_short_line(key: Any) -> None:
+def test_a_hostile_lease_is_one_short_line(key: str) -> None:
     lease = {"instrument": "k", "name": "psu1", "reason": "r", "net": "n", "user": "u", "script": "s", "since": 1.0}
     notice = Words().quarantined({**lease, key: HOSTILE})
     assert len(notice.body.splitlines()) == 5

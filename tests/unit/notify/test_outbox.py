@@ -75,13 +75,13 @@ async def thousand(post: Any) -> None:
         post.box.put(notice(number))
 
 
-def test_of_a_burst_the_first_come_alone_and_the_others_together(soon: Any) -> None:
+def test_of_a_burst_the_first_come_alone_and_the_others_together(soon: None) -> None:
     post = play(Limits(messages=5), [], 5, thousand)
     assert [len(message) for message in post.messages] == [1, 1, 1, 1, 996]
     assert [key for message in post.messages for key in message] == [str(number) for number in range(1000)]
 
 
-def test_after_a_burst_the_next_message_waits_for_its_turn(soon: Any) -> None:
+def test_after_a_burst_the_next_message_waits_for_its_turn(soon: None) -> None:
     async def burst_and_one(post: Any) -> None:
         await thousand(post)
         await post.until(5)
@@ -92,7 +92,7 @@ def test_after_a_burst_the_next_message_waits_for_its_turn(soon: Any) -> None:
     assert post.messages[5] == ["late", "later"]
 
 
-def test_without_a_limit_each_comes_alone(soon: Any) -> None:
+def test_without_a_limit_each_comes_alone(soon: None) -> None:
     post = play(Limits(messages=0), [], 1000, thousand)
     assert post.messages == [[str(number)] for number in range(1000)]
 
@@ -101,19 +101,19 @@ async def one(post: Any) -> None:
     post.box.put(notice(1))
 
 
-def test_a_failed_message_is_tried_again_until_it_is_taken(soon: Any) -> None:
+def test_a_failed_message_is_tried_again_until_it_is_taken(soon: None) -> None:
     post = play(Limits(), ["500", "500"], 3, one)
     assert post.messages == [["1"], ["1"], ["1"]]
     assert (post.delivered, post.failed, post.given_up) == (["1"], ["500"], [])
 
 
-def test_a_message_is_given_up_after_so_many_tries(soon: Any) -> None:
+def test_a_message_is_given_up_after_so_many_tries(soon: None) -> None:
     post = play(Limits(tries=3), ["500"] * 3, 3, one)
     assert post.messages == [["1"]] * 3
     assert (post.delivered, post.failed, post.given_up) == ([], ["500"], ["1"])
 
 
-def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon: Any) -> None:
+def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon: None) -> None:
     async def two(post: Any) -> None:
         post.box.put(notice(1))
         await post.until(1)
@@ -124,7 +124,7 @@ def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon: Any) -> 
     assert post.delivered == ["1", "2"]
 
 
-def test_what_is_over_is_not_sent(soon: Any) -> None:
+def test_what_is_over_is_not_sent(soon: None) -> None:
     async def three(post: Any) -> None:
         post.over.add("2")
         for number in (1, 2, 3):
@@ -133,7 +133,7 @@ def test_what_is_over_is_not_sent(soon: Any) -> None:
     assert play(Limits(), [], 2, three).messages == [["1"], ["3"]]
 
 
-def test_a_notice_that_waits_already_is_not_added(soon: Any) -> None:
+def test_a_notice_that_waits_already_is_not_added(soon: None) -> None:
     async def twice(post: Any) -> None:
         for number in (1, 2, 1, 2):
             post.box.put(notice(number))

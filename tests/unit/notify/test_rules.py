@@ -153,7 +153,7 @@ def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("end", ["continued", "answered", "interrupted", "gone", "lost"])
-def test_after_its_end_nothing_is_told(bench: Any, end: Any) -> None:
+def test_after_its_end_nothing_is_told(bench: Any, end: str) -> None:
     bench.paused(timeout=300.0)
     bench.change(end)
     bench.clock.wait(1000)
@@ -194,7 +194,7 @@ def test_when_the_last_console_closes_the_times_count_again(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("on_timeout", "said"), [("resume", "resumed automatically"), ("raise", "raised"), ("exit", "ended the run")]
 )
-def test_a_timeout_says_what_the_script_did(bench: Any, on_timeout: Any, said: Any) -> None:
+def test_a_timeout_says_what_the_script_did(bench: Any, on_timeout: str, said: str) -> None:
     bench.paused(on_timeout=on_timeout)
     bench.change("timeout", by={} if on_timeout == "resume" else {"on_timeout": on_timeout})
     assert bench.told == ["paused", "auto-resumed"]

@@ -50,7 +50,7 @@ def here(nets: Nets, instrument: str = "psu1") -> Here:
     ],
 )
 def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(
-    safe: Any, settings: Any, after: Any, order: Any
+    safe: str, settings: Any, after: str, order: int
 ) -> None:
     found = bench(supply(safe)).net("out").safe
     assert found is not None
@@ -74,7 +74,7 @@ def test_a_safe_state_keeps_its_settings_in_the_order_of_the_file(
         ('safe = "off"\nsafe_order = 1.5', r"nets\.out\.safe_order: should be a whole number"),
     ],
 )
-def test_a_mistake_in_a_safe_state_rejects_the_file(safe: Any, said: Any) -> None:
+def test_a_mistake_in_a_safe_state_rejects_the_file(safe: str, said: str) -> None:
     with pytest.raises(NetsFileError, match=said):
         bench(supply(safe))
 
@@ -156,7 +156,7 @@ def test_a_safe_state_keeps_the_limits_and_the_direction_of_the_whole_terminal()
         ("safe_order = 1001", False), ("safe_order = true", False), ('safe_order = "1"', False),
     ],
 )  # fmt: skip
-def test_the_order_is_a_whole_number_up_to_a_thousand(safe: Any, right: Any) -> None:
+def test_the_order_is_a_whole_number_up_to_a_thousand(safe: str, right: bool) -> None:
     if right:
         assert bench(supply(f'safe = "off"\n{safe}')).net("out").safe is not None
     else:
@@ -180,7 +180,7 @@ def test_the_order_is_a_whole_number_up_to_a_thousand(safe: Any, right: Any) -> 
         ('dac/safe = "release"', r'safe: should be "off", or a table with voltage, not'),
     ],
 )
-def test_a_dac_and_a_gpio_line_accept_their_own_settings_only(net: Any, settings: Any) -> None:
+def test_a_dac_and_a_gpio_line_accept_their_own_settings_only(net: str, settings: Any) -> None:
     type, _, safe = net.partition("/")
     text = f'[nets.x]\ntype = "{type}"\ninstrument = "daq1"\nchannel = 0\n{safe}\n'
     if isinstance(settings, str):
@@ -197,7 +197,7 @@ def test_a_supply_without_limits_takes_any_safe_voltage_from_zero_on() -> None:
 
 
 @pytest.mark.parametrize("type", ["battery", "eload"])
-def test_a_battery_and_a_load_can_only_be_off(type: Any) -> None:
+def test_a_battery_and_a_load_can_only_be_off(type: str) -> None:
     instruments = '[instruments.load1]\nmodel = "DL3021"\naddress = "TCPIP::10.0.0.9::INSTR"\n'
     text = f'{instruments}[nets.x]\ntype = "{type}"\ninstrument = "{"smu1" if type == "battery" else "load1"}"\n'
     assert settings_of(bench(text + 'safe = {output = "off"}\n'), "x") == (("output", "off"),)

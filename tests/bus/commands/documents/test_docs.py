@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.client import NAME, PATH
+from tests.client import NAME, PATH, Client
 from tests.documents import ID, PAGES, ROOT, Step, play
-from tests.processes import LAGER, Terminal
+from tests.fixtures import Command, Starter
+from tests.loopback import Loopback
+from tests.processes import LAGER, Process, Terminal
+from tests.station import Station
 
 Ended = subprocess.CompletedProcess[str]
 IN_A_BOX = {"administration.md", "dbus.md", "fleet.md", "notify.md"}
@@ -34,7 +37,9 @@ class Desk:
     What else pauses meanwhile is let go on at once.
     """
 
-    def __init__(self, station: Any, client: Any, start: Any, lager: Callable[..., Ended], folder: Any) -> None:
+    def __init__(
+        self, station: Station, client: Client, start: Starter, lager: Callable[..., Ended], folder: Any
+    ) -> None:
         self._station, self._client, self._start, self._lager, self._folder = station, client, start, lager, folder
         self._pause = ""
         self._ours = False
@@ -86,7 +91,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(own_station: Any, bench: Any, near: Any, client: Any, start: Any, lager: Any, tmp_path: Path) -> Any:
+def desk(
+    own_station: Station, bench: Process, near: Loopback, client: Client, start: Starter, lager: Command, tmp_path: Path
+) -> Any:
     (tmp_path / "examples").mkdir()
     for name in os.listdir(ROOT / "examples"):
         (tmp_path / "examples" / name).write_text((ROOT / "examples" / name).read_text())

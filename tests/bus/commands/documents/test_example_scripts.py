@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
 from tests.documents import ROOT
+from tests.fixtures import Command, ScreenStarter, Starter
 from tests.processes import LAGER
 
 pytestmark = pytest.mark.usefixtures("bench")
@@ -24,7 +26,7 @@ def example(tmp_path: Path) -> Any:
 
 
 def test_battery_cycling_records_and_pauses_out_of_range(
-    start: Any, client: Any, lager: Any, example: Any, tmp_path: Path
+    start: Starter, client: Client, lager: Command, example: Any, tmp_path: Path
 ) -> None:
     process = start(LAGER, "python", example("battery_cycling.py"), "2")
     for cycle in (1, 2):
@@ -43,7 +45,9 @@ def test_battery_cycling_records_and_pauses_out_of_range(
     assert "output           off" in lager("battery", "battery1").stdout
 
 
-def test_a_suite_with_a_failing_rail_pauses_at_the_failure(start: Any, client: Any, lager: Any, example: Any) -> None:
+def test_a_suite_with_a_failing_rail_pauses_at_the_failure(
+    start: Starter, client: Client, lager: Command, example: Any
+) -> None:
     plugins = ("-p", "no:cacheprovider", "-p", "no:randomly")
     process = start(LAGER, "python", "-m", "pytest", "-q", *plugins, "--lager-pause", example("rail_suite.py"))
     pause = client.paused()
@@ -57,7 +61,7 @@ def test_a_suite_with_a_failing_rail_pauses_at_the_failure(start: Any, client: A
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
 def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(
-    screen: Any, client: Any, example: Any, columns: Any, rows: Any
+    screen: ScreenStarter, client: Client, example: Any, columns: int, rows: int
 ) -> None:
     view = screen(LAGER, "python", example("progress_and_pause.py"), columns=columns, rows=rows)
     pause = client.paused()
@@ -69,7 +73,9 @@ def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(
     assert view.wait() == 0
 
 
-def test_an_asyncio_script_reads_its_uart_beside_a_pause(start: Any, client: Any, lager: Any, example: Any) -> None:
+def test_an_asyncio_script_reads_its_uart_beside_a_pause(
+    start: Starter, client: Client, lager: Command, example: Any
+) -> None:
     process = start(LAGER, "python", example("uart_beside_a_pause.py"))
     pause = client.paused()
     assert pause["function"] == "main"

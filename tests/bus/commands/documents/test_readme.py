@@ -3,11 +3,13 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.client import Client
+from tests.fixtures import Command, Starter, TerminalStarter
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 ROOT = Path(__file__).parents[4]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +31,13 @@ ELSEWHERE = {
 
 @pytest.mark.usefixtures("bench")
 def test_the_story_from_pause_to_end(
-    station: Any, client: Any, start: Any, terminal: Any, lager: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    station: Station,
+    client: Client,
+    start: Starter,
+    terminal: TerminalStarter,
+    lager: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     os.symlink(ROOT / "examples", tmp_path / "examples")
     told = [command for command in COMMANDS if command not in ELSEWHERE]
@@ -69,7 +77,7 @@ def _parsed(command: str) -> tuple[list[str], str]:
     return command.split()[1:], ""
 
 
-def test_the_program_in_the_readme_runs(run: Any, client: Any, bench: Any) -> None:
+def test_the_program_in_the_readme_runs(run: Starter, client: Client, bench: Process) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     process = run(program)
     client.call("Continue", "s", client.paused()["id"])

@@ -1,11 +1,12 @@
 """A console in use restarts the countdown of its pause."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.bus.console.raw import left
+from tests.bus.console.raw import Raw, left
 from tests.client import Client
+from tests.fixtures import Starter
 
 
 def remaining(client: Client, id: str) -> float:
@@ -13,7 +14,7 @@ def remaining(client: Client, id: str) -> float:
     return seconds
 
 
-def test_a_line_restarts_the_countdown(run: Any, client: Any, raw: Any) -> None:
+def test_a_line_restarts_the_countdown(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     run("import lager\nlager.pause(timeout=3, interactive=True)\n")
     id = client.paused()["id"]
     console = raw(id)
@@ -27,7 +28,7 @@ def test_a_line_restarts_the_countdown(run: Any, client: Any, raw: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_line_never_shortens_what_is_left(run: Any, client: Any, raw: Any) -> None:
+def test_a_line_never_shortens_what_is_left(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     run("import lager\nlager.pause(timeout=30, interactive=True)\n")
     id = client.paused()["id"]
     client.call("Extend", "sd", id, 100.0)
@@ -45,7 +46,7 @@ def test_a_line_never_shortens_what_is_left(run: Any, client: Any, raw: Any) -> 
     client.call("Continue", "s", id)
 
 
-def test_a_forgotten_console_holds_nothing(run: Any, client: Any, raw: Any) -> None:
+def test_a_forgotten_console_holds_nothing(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     run("import lager\nlager.pause(timeout=0, interactive=True)\n")
     id = client.paused()["id"]
     raw(id)

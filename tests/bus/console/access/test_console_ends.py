@@ -4,18 +4,21 @@ import os
 import signal
 import textwrap
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lager.errors import Failed
-from tests.bus.console.raw import SCRIPT, consoles, left
-from tests.client import NAME
+from tests.bus.console.raw import SCRIPT, Raw, consoles, left
+from tests.client import NAME, Client
+from tests.fixtures import Starter
 from tests.processes import LAGER, PATIENCE, descriptors
+from tests.station import Station
 
 
 @pytest.mark.variant
-def test_a_stopped_client_reads_the_end_when_it_wakes(run: Any, client: Any, start: Any) -> None:
+def test_a_stopped_client_reads_the_end_when_it_wakes(run: Starter, client: Client, start: Starter) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     reader, writer = os.pipe()
@@ -32,7 +35,7 @@ def test_a_stopped_client_reads_the_end_when_it_wakes(run: Any, client: Any, sta
     assert "resumed by" in console.err.rest()
 
 
-def test_when_the_script_dies_its_consoles_end(paused: Any, start: Any, client: Any) -> None:
+def test_when_the_script_dies_its_consoles_end(paused: dict[str, Any], start: Starter, client: Client) -> None:
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)
@@ -52,7 +55,9 @@ for label in ("first", "second", "third"):
 """
 
 
-def test_a_console_that_reaches_a_script_after_its_pause_is_refused_and_leaves_nothing(run: Any, client: Any) -> None:
+def test_a_console_that_reaches_a_script_after_its_pause_is_refused_and_leaves_nothing(
+    run: Starter, client: Client
+) -> None:
     """The script is stopped meanwhile, and hears of the end of the pause before the consoles."""
     run(THREE)
     pause = client.paused()
@@ -94,7 +99,7 @@ lager.pause(interactive=True)
 
 
 @pytest.mark.variant
-def test_a_child_of_the_script_keeps_no_console_open(run: Any, client: Any, start: Any) -> None:
+def test_a_child_of_the_script_keeps_no_console_open(run: Starter, client: Client, start: Starter) -> None:
     """The child has the socket too; the console ends all the same, because lagerd tells the end of the pause."""
     run(ORPHAN)
     pause = client.paused()
@@ -109,7 +114,7 @@ def test_a_child_of_the_script_keeps_no_console_open(run: Any, client: Any, star
 
 
 @pytest.mark.variant
-def test_a_child_of_the_script_has_the_scripts_streams(run: Any, client: Any, raw: Any) -> None:
+def test_a_child_of_the_script_has_the_scripts_streams(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     text = """
         import lager, os, sys, threading
         before, go = sys.stdout, threading.Event()
@@ -133,7 +138,7 @@ def test_a_child_of_the_script_has_the_scripts_streams(run: Any, client: Any, ra
     assert process.out.rest() == "True\nfrom a thread of the child\n"
 
 
-def test_nothing_is_left_after_many_consoles(paused: Any, client: Any, raw: Any) -> None:
+def test_nothing_is_left_after_many_consoles(paused: dict[str, Any], client: Client, raw: Callable[..., Raw]) -> None:
     pid, id = paused["pid"], paused["id"]
     console = raw(id)
     measure = (
@@ -162,7 +167,7 @@ def test_nothing_is_left_after_many_consoles(paused: Any, client: Any, raw: Any)
     assert consoles(client, id) == 1
 
 
-def test_a_console_outlives_lagerd(own_station: Any, run: Any, client: Any, raw: Any) -> None:
+def test_a_console_outlives_lagerd(own_station: Station, run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     run("import lager\nlager.pause(timeout=0, interactive=True)\n")
     id = client.paused()["id"]
     old = raw(id)

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Starter
 from tests.processes import PATIENCE, Process
+from tests.station import Station
 
 pytestmark = pytest.mark.skipif(
     os.getuid() != 0 or not shutil.which("setpriv") or not shutil.which("busctl"), reason="takes root, setpriv, busctl"
@@ -18,7 +21,7 @@ NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 
 
 @pytest.fixture
-def busctl_as(own_station: Any, start: Any) -> Any:
+def busctl_as(own_station: Station, start: Starter) -> Any:
     """Start busctl as another user. The station is the test's own: its folder is opened to everybody."""
     own_station.folder.chmod(0o711)
     (own_station.folder / "bus").chmod(0o666)
@@ -32,13 +35,13 @@ def busctl_as(own_station: Any, start: Any) -> Any:
 
 
 @pytest.fixture
-def others(busctl_as: Any, client: Any) -> Any:
+def others(busctl_as: Any, client: Client) -> Any:
     """The id of a pause of the user nobody. It takes no console, for it is busctl; who asks is checked before that."""
     paused_script(busctl_as, client)
     return ID
 
 
-def paused_script(busctl_as: Any, client: Any) -> Any:
+def paused_script(busctl_as: Any, client: Client) -> Any:
     details = ["id", "s", ID, "timeout", "d", "0", "interactive", "b", "true"]
     script = busctl_as(NOBODY, "Pause", "a{sv}", "3", *details)
     assert client.paused()["uid"] == NOBODY
@@ -55,7 +58,7 @@ def test_another_user_gets_no_console(others: Any, busctl_as: Any) -> None:
     assert "runs code as nobody, and you are daemon. Ask nobody, or ask the administrator" in refused
 
 
-def test_no_user_gets_one_of_root(run: Any, client: Any, busctl_as: Any) -> None:
+def test_no_user_gets_one_of_root(run: Starter, client: Client, busctl_as: Any) -> None:
     run("breakpoint()\n")
     id = client.paused()["id"]
     assert "runs code as root, and you are nobody" in opened(busctl_as(NOBODY, "OpenConsole", "sa{sv}", id, "0"))
@@ -63,7 +66,7 @@ def test_no_user_gets_one_of_root(run: Any, client: Any, busctl_as: Any) -> None
 
 
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_the_scripts_user_and_root_pass(busctl_as: Any, client: Any, uid: Any) -> None:
+def test_the_scripts_user_and_root_pass(busctl_as: Any, client: Client, uid: Any) -> None:
     script = paused_script(busctl_as, client)
     asking = busctl_as(uid, "OpenConsole", "sa{sv}", ID, "0")
     ends = time.monotonic() + PATIENCE
@@ -76,7 +79,7 @@ def test_the_scripts_user_and_root_pass(busctl_as: Any, client: Any, uid: Any) -
 
 @pytest.mark.variant
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_a_script_that_never_answers_opens_none(others: Any, busctl_as: Any, client: Any, uid: Any) -> None:
+def test_a_script_that_never_answers_opens_none(others: Any, busctl_as: Any, client: Client, uid: Any) -> None:
     assert f"The script of {others} cannot open a console" in opened(
         busctl_as(uid, "OpenConsole", "sa{sv}", others, "0")
     )
@@ -88,7 +91,7 @@ def test_what_a_client_says_of_itself_counts_for_nothing(others: Any, busctl_as:
     assert "runs code as nobody" in opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, *claims))
 
 
-def test_variables_are_for_the_scripts_user_and_root(run: Any, client: Any, busctl_as: Any) -> None:
+def test_variables_are_for_the_scripts_user_and_root(run: Starter, client: Client, busctl_as: Any) -> None:
     run("secret = 'pass' + 'word'\nimport lager; lager.pause()\n")
     id = client.paused()["id"]
     refused = opened(busctl_as(NOBODY, "Inspect", "sa{sv}", id, "0"))

@@ -3,11 +3,16 @@
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.bus.console.frames import Frames
+from tests.client import Client
+from tests.fixtures import Starter
+from tests.processes import Process
 
 SCRIPT = "import threading\nheld, go, seen = threading.Event(), threading.Event(), []\n"
 SCRIPT += "import lager\nlager.pause(interactive=True, timeout=100)\nprint(seen, flush=True)\n"
@@ -23,12 +28,12 @@ def queued(console: Any, statement: Any) -> None:
 
 
 @pytest.fixture
-def ran(run: Any) -> Any:
+def ran(run: Starter) -> Any:
     return run(SCRIPT)
 
 
 @pytest.fixture
-def two(ran: Any, client: Any, opened: Any) -> Iterator[Any]:
+def two(ran: Any, client: Client, opened: Callable[..., Frames]) -> Iterator[Any]:
     """Three consoles: the first evaluates HOLD, the second has a statement that waits for it, the third is idle; and
     the id of the pause."""
     id = client.paused()["id"]
@@ -90,7 +95,7 @@ def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two: Any) -> No
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_nothing_else_waits_for_a_statement(two: Any, client: Any, ran: Any) -> None:
+def test_nothing_else_waits_for_a_statement(two: Any, client: Client, ran: Any) -> None:
     _, second, third, id = two
     began = time.monotonic()
     second.send(ask=1, complete="see")
@@ -105,7 +110,7 @@ def test_nothing_else_waits_for_a_statement(two: Any, client: Any, ran: Any) -> 
 
 
 @pytest.mark.variant
-def test_a_console_that_waits_hears_the_news(two: Any, client: Any, opened: Any) -> None:
+def test_a_console_that_waits_hears_the_news(two: Any, client: Client, opened: Callable[..., Frames]) -> None:
     *_, id = two
     listening = opened(id, news=True)
     listening.until("left")
@@ -159,7 +164,7 @@ with supply.session.exchange(): os.write(fd, bytes(1 << 20))
 
 @pytest.mark.parametrize("options", ["", ", off_on_exit=True"])
 def test_the_end_of_a_script_does_not_wait_for_an_exchange_that_does_not_end(
-    run: Any, client: Any, opened: Any, bench: Any, options: Any, tmp_path: Path
+    run: Starter, client: Client, opened: Callable[..., Frames], bench: Process, options: str, tmp_path: Path
 ) -> None:
     process = run(HOLDS_A_NET.replace("PowerSupply)", f"PowerSupply{options})"))
     id = client.paused()["id"]

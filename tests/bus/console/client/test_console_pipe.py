@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from tests.bus.console.raw import SCRIPT
+from tests.client import Client
+from tests.fixtures import Command, Starter
 from tests.processes import LAGER, ended
+from tests.station import Station
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ from tests.processes import LAGER, ended
     ],
     ids=range(32),
 )
-def test_from_a_pipe(paused: Any, lager: Any, typed: Any, printed: Any) -> None:
+def test_from_a_pipe(paused: dict[str, Any], lager: Command, typed: str, printed: str) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
 
@@ -78,7 +81,9 @@ def test_from_a_pipe(paused: Any, lager: Any, typed: Any, printed: Any) -> None:
     ],
     ids=range(18),
 )  # fmt: skip
-def test_what_raises_ends_it_with_1(paused: Any, lager: Any, typed: Any, printed: Any, error: Any) -> None:
+def test_what_raises_ends_it_with_1(
+    paused: dict[str, Any], lager: Command, typed: str, printed: str | None, error: str
+) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert done.returncode == 1
     assert error in done.stderr
@@ -87,11 +92,11 @@ def test_what_raises_ends_it_with_1(paused: Any, lager: Any, typed: Any, printed
         assert done.stdout == printed
 
 
-def test_the_exit_code_is_that_of_exit(paused: Any, lager: Any) -> None:
+def test_the_exit_code_is_that_of_exit(paused: dict[str, Any], lager: Command) -> None:
     assert lager("python", "--console", paused["id"], stdin="exit(limit)").returncode == 3
 
 
-def test_bytes_that_are_no_utf8(paused: Any, start: Any) -> None:
+def test_bytes_that_are_no_utf8(paused: dict[str, Any], start: Starter) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"'\xff'\n")
     os.close(writer)
@@ -109,7 +114,9 @@ def test_bytes_that_are_no_utf8(paused: Any, start: Any) -> None:
         ("limit\n".encode("utf-16-le"), 1, b"lager: Standard input is not valid UTF-8; it looks like UTF-16. Save it"),
     ],
 )  # fmt: skip
-def test_other_encodings_of_a_pipe(paused: Any, station: Any, typed: Any, code: Any, said: Any) -> None:
+def test_other_encodings_of_a_pipe(
+    paused: dict[str, Any], station: Station, typed: Any, code: int, said: bytes
+) -> None:
     command = [LAGER, "python", "--console", paused["id"]]
     done = subprocess.run(command, input=typed, env=station.env, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (code, b"" if code else b"3\n")
@@ -117,7 +124,7 @@ def test_other_encodings_of_a_pipe(paused: Any, station: Any, typed: Any, code: 
     assert done.stderr.count(b"\n") == code
 
 
-def test_commands_of_the_console_from_a_pipe(paused: Any, lager: Any) -> None:
+def test_commands_of_the_console_from_a_pipe(paused: dict[str, Any], lager: Command) -> None:
     typed = "for n in range(2):\n    print(n)\n:vars\nlimit = 4  # really?\nlimit\nlimit?\n?readings\n?\n:where\n"
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.returncode, done.stderr) == (0, "")
@@ -128,7 +135,7 @@ def test_commands_of_the_console_from_a_pipe(paused: Any, lager: Any) -> None:
 
 
 @pytest.mark.parametrize("typed", [":nonsense\nprint('next')\n", "missing?\nprint('next')\n", ":extend soon\n"])
-def test_a_command_that_fails_ends_a_pipe(paused: Any, lager: Any, typed: Any) -> None:
+def test_a_command_that_fails_ends_a_pipe(paused: dict[str, Any], lager: Command, typed: str) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("lager: ")
@@ -137,7 +144,7 @@ def test_a_command_that_fails_ends_a_pipe(paused: Any, lager: Any, typed: Any) -
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", [":continue later", ":where am i", ":vars limit", ":help continue"])
 def test_a_command_without_a_value_refuses_one_and_does_nothing(
-    paused: Any, lager: Any, client: Any, typed: Any
+    paused: dict[str, Any], lager: Command, client: Client, typed: str
 ) -> None:
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
     assert (done.returncode, done.stdout) == (1, "")
@@ -148,13 +155,13 @@ def test_a_command_without_a_value_refuses_one_and_does_nothing(
 
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", [":extend\t10m", ":extend   10m  "])
-def test_any_space_may_stand_before_the_value_of_a_command(paused: Any, lager: Any, typed: Any) -> None:
+def test_any_space_may_stand_before_the_value_of_a_command(paused: dict[str, Any], lager: Command, typed: str) -> None:
     done = lager("python", "--console", paused["id"], stdin=f"{typed}\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("left.\n")
 
 
-def test_a_pipe_may_resume_the_script(paused: Any, lager: Any, client: Any) -> None:
+def test_a_pipe_may_resume_the_script(paused: dict[str, Any], lager: Command, client: Client) -> None:
     done = lager("python", "--console", paused["id"], stdin="limit\n:continue\n")
     assert client.resumed(paused["id"])[0] == "continued"
     assert (done.returncode, done.stdout) == (0, "3\n")
@@ -164,7 +171,7 @@ def test_a_pipe_may_resume_the_script(paused: Any, lager: Any, client: Any) -> N
 ASKS = "import lager\nprint('got', lager.ask('how long?', kind='number', unit='mm', high=9))\n"
 
 
-def test_a_pipe_may_answer_the_question(run: Any, lager: Any, client: Any) -> None:
+def test_a_pipe_may_answer_the_question(run: Starter, lager: Command, client: Client) -> None:
     process = run(ASKS)
     id = client.paused()["id"]
     for typed, wanted in (("12", "at most 9 mm"), ("", "Type it like: :answer yes")):
@@ -180,13 +187,13 @@ def test_a_pipe_may_answer_the_question(run: Any, lager: Any, client: Any) -> No
 
 
 @pytest.mark.variant
-def test_a_pause_without_a_question_takes_no_answer(paused: Any, lager: Any) -> None:
+def test_a_pause_without_a_question_takes_no_answer(paused: dict[str, Any], lager: Command) -> None:
     refused = lager("console", paused["id"], stdin=":answer yes\n")
     assert (refused.returncode, "asks nothing" in refused.stderr) == (1, True)
 
 
 @pytest.mark.variant
-def test_lone_surrogates_and_binary_output(paused: Any, lager: Any) -> None:
+def test_lone_surrogates_and_binary_output(paused: dict[str, Any], lager: Command) -> None:
     typed = "print(chr(0xd800))\nimport sys; sys.stdout.buffer.write(b'\\xff\\n')\n"
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.returncode) == ("\\ud800\n\\xff\n2\n", 0)
@@ -194,7 +201,9 @@ def test_lone_surrogates_and_binary_output(paused: Any, lager: Any) -> None:
 
 @pytest.mark.variant
 @pytest.mark.parametrize("line", [b"print('\xe9')\n", b"print('\0')\n", b"x = '\x1b[2J'\n"])
-def test_a_line_that_is_no_text_restarts_the_countdown_too(run: Any, client: Any, station: Any, line: Any) -> None:
+def test_a_line_that_is_no_text_restarts_the_countdown_too(
+    run: Starter, client: Client, station: Station, line: bytes
+) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     command = [LAGER, "python", "--console", id]
@@ -205,7 +214,7 @@ def test_a_line_that_is_no_text_restarts_the_countdown_too(run: Any, client: Any
 
 
 @pytest.mark.parametrize("what", ["file", "nothing", "closed"])
-def test_other_standard_inputs(paused: Any, start: Any, tmp_path: Path, what: Any) -> None:
+def test_other_standard_inputs(paused: dict[str, Any], start: Starter, tmp_path: Path, what: str) -> None:
     (tmp_path / "typed").write_text("local\n")
     command = [LAGER, "python", "--console", paused["id"]]
     source = {"file": tmp_path / "typed", "nothing": Path(os.devnull), "closed": Path(os.devnull)}[what]
@@ -216,7 +225,7 @@ def test_other_standard_inputs(paused: Any, start: Any, tmp_path: Path, what: An
     assert ended(console) == (0, "10\n" if what == "file" else "", "")
 
 
-def test_statements_are_evaluated_as_they_come(paused: Any, start: Any, client: Any) -> None:
+def test_statements_are_evaluated_as_they_come(paused: dict[str, Any], start: Starter, client: Client) -> None:
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)
     os.close(reader)
@@ -241,7 +250,7 @@ def test_statements_are_evaluated_as_they_come(paused: Any, start: Any, client: 
     ],
 )
 def test_a_console_says_who_resumed_the_script_and_ends(
-    paused: Any, start: Any, client: Any, typed: Any, seen: Any
+    paused: dict[str, Any], start: Starter, client: Client, typed: bytes, seen: str
 ) -> None:
     reader, writer = os.pipe()
     console = start(LAGER, "python", "--console", paused["id"], stdin=reader)

@@ -9,6 +9,9 @@ import pytest
 from lager.console.protocol import MessageDecoder
 from lager_cli.boxes.session import protocol
 from tests.bus.console.client.test_prompt import CTRL_C, CTRL_D, ENTER, TAB, answered, at_prompt
+from tests.client import Client
+from tests.fixtures import ScreenStarter, ScriptWriter, Starter
+from tests.loopback import Loopback
 from tests.processes import LAGER
 from tests.screen import SIZES
 
@@ -38,7 +41,7 @@ def test_load(supply):
 
 
 @pytest.fixture
-def box(near: Any, screen: Any, tmp_path: Path) -> Any:
+def box(near: Loopback, screen: ScreenStarter, tmp_path: Path) -> Any:
     """Start a lager command with --box near on a screen of a size."""
 
     def start(command: str, *arguments: str, size: Any, **env: str) -> Any:
@@ -49,7 +52,7 @@ def box(near: Any, screen: Any, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def spoken(near: Any, tmp_path: Path) -> Any:
+def spoken(near: Loopback, tmp_path: Path) -> Any:
     """The environment in which ssh tells what it was given; and what a console's client has said there so far."""
     # tee writes to its standard output first, and so tells here before ssh hears of it.
     tee = f"{{ tee /dev/fd/3 >>{tmp_path}/said; }} 3>&1"
@@ -66,7 +69,7 @@ def spoken(near: Any, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_paused_run_and_its_console(box: Any, script: Any, client: Any, spoken: Any, size: Any) -> None:
+def test_a_paused_run_and_its_console(box: Any, script: ScriptWriter, client: Client, spoken: Any, size: Any) -> None:
     run = box("python", "--pause-on-error", script(SCRIPT), size=size)
     shown = run.sees("\n  time left ")
     assert "in load - KeyError: 'adc3', before its finally blocks have run" in " ".join(shown.split())
@@ -105,7 +108,7 @@ def test_a_paused_run_and_its_console(box: Any, script: Any, client: Any, spoken
 
 
 @pytest.mark.variant
-def test_the_only_pause_of_a_box_opens_without_an_id(box: Any, run: Any, client: Any) -> None:
+def test_the_only_pause_of_a_box_opens_without_an_id(box: Any, run: Starter, client: Client) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
     console = box("console", size=SIZES[0])
@@ -118,7 +121,7 @@ def test_the_only_pause_of_a_box_opens_without_an_id(box: Any, run: Any, client:
 
 @pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
-def test_the_table_shows_a_pause_and_opens_its_console(box: Any, run: Any, client: Any, size: Any) -> None:
+def test_the_table_shows_a_pause_and_opens_its_console(box: Any, run: Starter, client: Client, size: Any) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
     table = box("breakpoints", "--watch", size=size)
@@ -150,7 +153,7 @@ def test_the_table_shows_a_pause_and_opens_its_console(box: Any, run: Any, clien
 
 @pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
-def test_a_failing_test(box: Any, script: Any, tmp_path: Path, size: Any) -> None:
+def test_a_failing_test(box: Any, script: ScriptWriter, tmp_path: Path, size: Any) -> None:
     file = str(tmp_path / script(TEST, "test_it.py"))
     run = box(
         "python", "-m", "pytest", "--lager-pause", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", file, size=size

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER, Terminal
 
 SCRIPT = """
@@ -25,7 +27,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 
 @pytest.fixture
-def paused(run: Any, client: Any) -> Iterator[Any]:
+def paused(run: Starter, client: Client) -> Iterator[Any]:
     """A script at an interactive pause; its id. Its own standard input is empty."""
     run(SCRIPT)
     id = client.paused()["id"]
@@ -35,7 +37,7 @@ def paused(run: Any, client: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def console(terminal: Any) -> Any:
+def console(terminal: TerminalStarter) -> Any:
     """Open a console on a terminal of its own, and wait for its first prompt."""
 
     def opener(id: str) -> Any:
@@ -54,11 +56,11 @@ def answer(screen: Terminal, typed: str, prompt: str = PROMPT) -> str:
     return screen.expect(prompt)[: -len(prompt)]
 
 
-def is_paused(client: Any, id: str) -> bool:
+def is_paused(client: Client, id: str) -> bool:
     return id in [pause["id"] for pause in client.list()]
 
 
-def test_a_session(paused: Any, console: Any, client: Any) -> None:
+def test_a_session(paused: Any, console: Any, client: Client) -> None:
     screen = console(paused)
     assert answer(screen, "readings['adc1']") == "1.25\n"
     assert answer(screen, "_ * 2") == "2.5\n"
@@ -87,7 +89,7 @@ def test_a_session(paused: Any, console: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize(("typed", "code"), [("exit()", 0), ("quit()", 0), ("import sys; sys.exit(3)", 3)])
-def test_leaving_leaves_the_script_paused(paused: Any, console: Any, client: Any, typed: Any, code: Any) -> None:
+def test_leaving_leaves_the_script_paused(paused: Any, console: Any, client: Client, typed: str, code: int) -> None:
     screen = console(paused)
     screen.type(typed + "\r")
     assert screen.wait() == code
@@ -98,7 +100,7 @@ def test_leaving_leaves_the_script_paused(paused: Any, console: Any, client: Any
 @pytest.mark.variant
 @pytest.mark.parametrize("source", ["while True: pass", "while True: print('x' * 60)"])
 def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(
-    paused: Any, console: Any, client: Any, source: Any
+    paused: Any, console: Any, client: Client, source: str
 ) -> None:
     screen = console(paused)
     answer(screen, "print('begun'); " + "pass")
@@ -111,7 +113,7 @@ def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(
     assert is_paused(client, paused)
 
 
-def test_ctrl_c_at_the_prompt_clears_the_line(paused: Any, console: Any, client: Any) -> None:
+def test_ctrl_c_at_the_prompt_clears_the_line(paused: Any, console: Any, client: Client) -> None:
     screen = console(paused)
     screen.type("1 + ")
     screen.expect("1 + ")
@@ -133,7 +135,7 @@ SLEEP = (
 
 
 @pytest.mark.variant
-def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused: Any, console: Any, client: Any) -> None:
+def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused: Any, console: Any, client: Client) -> None:
     screen = console(paused)
     screen.type(SLEEP)
     screen.expect("begun\n")
@@ -161,7 +163,7 @@ def test_a_function_with_an_empty_line_can_be_pasted(paused: Any, console: Any) 
 
 
 @pytest.mark.variant
-def test_input_typed_after_exit_is_left_for_the_next_reader(paused: Any, terminal: Any) -> None:
+def test_input_typed_after_exit_is_left_for_the_next_reader(paused: Any, terminal: TerminalStarter) -> None:
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
     screen.type(f"lager python --console {paused}\r")
@@ -174,7 +176,7 @@ def test_input_typed_after_exit_is_left_for_the_next_reader(paused: Any, termina
 
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", ["", "1 + 1", "while True: pass\r\r", "import time; time.sleep(600)\r", "def f():\r"])
-def test_a_resume_ends_the_console(paused: Any, console: Any, client: Any, typed: Any) -> None:
+def test_a_resume_ends_the_console(paused: Any, console: Any, client: Client, typed: str) -> None:
     screen = console(paused)
     screen.type("'re' 'ady'\r")
     screen.expect("'ready'\n>>> ")
@@ -188,7 +190,9 @@ def test_a_resume_ends_the_console(paused: Any, console: Any, client: Any, typed
 
 
 @pytest.mark.variant
-def test_what_was_being_typed_then_does_not_reach_the_shell(paused: Any, terminal: Any, client: Any) -> None:
+def test_what_was_being_typed_then_does_not_reach_the_shell(
+    paused: Any, terminal: TerminalStarter, client: Client
+) -> None:
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
     screen.type(f"lager python --console {paused}\r")
@@ -204,7 +208,7 @@ def test_what_was_being_typed_then_does_not_reach_the_shell(paused: Any, termina
 
 
 def test_two_consoles_beside_a_script_on_its_own_terminal(
-    terminal: Any, client: Any, script: Any, console: Any
+    terminal: TerminalStarter, client: Client, script: ScriptWriter, console: Any
 ) -> None:
     screen = terminal(LAGER, "python", script(SCRIPT))
     screen.expect("press Enter")
@@ -239,7 +243,9 @@ lager.pause(interactive=True)
 """
 
 
-def test_other_threads_keep_their_output(terminal: Any, client: Any, script: Any, console: Any) -> None:
+def test_other_threads_keep_their_output(
+    terminal: TerminalStarter, client: Client, script: ScriptWriter, console: Any
+) -> None:
     screen = terminal(LAGER, "python", script(TALK))
     id = client.paused()["id"]
     mine = console(id)
@@ -252,7 +258,7 @@ def test_other_threads_keep_their_output(terminal: Any, client: Any, script: Any
 
 
 def test_a_terminal_that_hangs_up_leaves_the_script_paused(
-    paused: Any, terminal: Any, client: Any, console: Any
+    paused: Any, terminal: TerminalStarter, client: Client, console: Any
 ) -> None:
     screen = console(paused)
     answer(screen, "1")
@@ -273,7 +279,7 @@ def test_help_and_the_debugger_come_back_to_the_prompt(paused: Any, console: Any
     assert answer(screen, "local") == "10\n"
 
 
-def test_a_console_on_nothing_is_refused_before_any_prompt(terminal: Any) -> None:
+def test_a_console_on_nothing_is_refused_before_any_prompt(terminal: TerminalStarter) -> None:
     screen = terminal(LAGER, "python", "--console", "ffff")
     assert screen.wait() == 1
     assert PROMPT not in screen.screen.text
@@ -281,7 +287,7 @@ def test_a_console_on_nothing_is_refused_before_any_prompt(terminal: Any) -> Non
 
 
 @pytest.mark.variant
-def test_the_terminal_is_left_as_it_was(paused: Any, terminal: Any) -> None:
+def test_the_terminal_is_left_as_it_was(paused: Any, terminal: TerminalStarter) -> None:
     command = f"stty -a > before; lager python --console {paused}; stty -a > after; cmp before after && echo same"
     screen = terminal("/bin/sh", "-c", command, TERM="dumb")
     screen.expect(PROMPT)

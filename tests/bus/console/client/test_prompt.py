@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScreenStarter, Starter, TerminalStarter
 from tests.patterns import search
 from tests.processes import LAGER
 from tests.screen import SIZES, Screen
@@ -57,7 +59,7 @@ HANGING = SCRIPT.replace("supply = Supply()", "supply, hangs, big = Supply(), Ha
 
 
 @pytest.fixture
-def paused(run: Any, client: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+def paused(run: Starter, client: Client, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The id of a pause. Values that hang, so that each look at them waits, are for a test that asks for them."""
     run(getattr(request, "param", SCRIPT))
     id = client.paused()["id"]
@@ -104,7 +106,7 @@ def test_the_first_screen(paused: Any, console: Any, size: Any) -> None:
 
 
 @pytest.mark.variant
-def test_values_and_statements(paused: Any, console: Any, client: Any) -> None:
+def test_values_and_statements(paused: Any, console: Any, client: Client) -> None:
     screen = console(paused)
     at_prompt(screen)
     answered(screen, "readings['adc1'] * 2", "\n2.5\n")
@@ -265,7 +267,7 @@ def test_without_a_writable_home_there_is_no_history(paused: Any, console: Any, 
     screen.until(lambda shown: shown.count("\n42\n") == 2)
 
 
-def test_console_commands(paused: Any, console: Any, client: Any) -> None:
+def test_console_commands(paused: Any, console: Any, client: Client) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, ":where", "script.py:30 in work\n    lager.pause(")
@@ -327,7 +329,7 @@ def test_tab_completes_the_commands(paused: Any, console: Any) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_resumed_by_another_user_while_a_line_is_half_typed(
-    paused: Any, screen: Any, client: Any, size: Any, tmp_path: Path
+    paused: Any, screen: ScreenStarter, client: Client, size: Any, tmp_path: Path
 ) -> None:
     shell = screen("/bin/sh", columns=size[0], rows=size[1], PS1="$ ", XDG_STATE_HOME=str(tmp_path))
     shell.sees("$")
@@ -343,7 +345,7 @@ def test_resumed_by_another_user_while_a_line_is_half_typed(
     shell.wait()
 
 
-def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any, client: Any) -> None:
+def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any, client: Client) -> None:
     one = console(paused)
     at_prompt(one)
     before = search(r"(\dm\d\ds) left", one.shown)[1]
@@ -358,7 +360,7 @@ def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any
 
 
 @pytest.mark.variant
-def test_two_writers_and_a_watcher(paused: Any, console: Any, client: Any) -> None:
+def test_two_writers_and_a_watcher(paused: Any, console: Any, client: Client) -> None:
     one, two = console(paused), console(paused)
     at_prompt(one)
     at_prompt(two)
@@ -405,7 +407,7 @@ def test_no_color_and_colours(paused: Any, console: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_dumb_terminal_has_a_plain_prompt(paused: Any, terminal: Any) -> None:
+def test_a_dumb_terminal_has_a_plain_prompt(paused: Any, terminal: TerminalStarter) -> None:
     screen = terminal(LAGER, "python", "--console", paused, TERM="dumb")
     screen.expect("Ctrl-D leaves it")
     screen.expect(">>> ")
@@ -431,7 +433,7 @@ def test_the_window_is_resized_while_a_line_is_typed(paused: Any, console: Any) 
 
 
 @pytest.mark.variant
-def test_a_console_that_is_ended_leaves_the_terminal_as_it_was(screen: Any, paused: Any) -> None:
+def test_a_console_that_is_ended_leaves_the_terminal_as_it_was(screen: ScreenStarter, paused: Any) -> None:
     kept = f"stty -a > before; lager python --console {paused}; echo code $?; stty -a > after; cmp before after"
     view = screen("/bin/bash", "--norc", "-c", f"{kept} && echo same")
     view.sees(":help")

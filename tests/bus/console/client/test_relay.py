@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,16 @@ import pytest
 
 from lager.console.protocol import MessageDecoder, encode
 from tests.bus.console.frames import Frames
+from tests.client import Client
+from tests.fixtures import Starter
 from tests.processes import LAGER
+from tests.station import Station
 
 SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"
 
 
 @pytest.fixture
-def relay(start: Any, until_the_end: Any) -> Any:
+def relay(start: Starter, until_the_end: ExitStack) -> Any:
     """Run `lager python --console ID --relay`; its frames, and the process."""
 
     def opener(id: str) -> Any:
@@ -29,7 +34,7 @@ def relay(start: Any, until_the_end: Any) -> Any:
     return opener
 
 
-def test_frames_on_standard_streams(run: Any, client: Any, relay: Any) -> None:
+def test_frames_on_standard_streams(run: Starter, client: Client, relay: Any) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, process = relay(id)
@@ -50,7 +55,9 @@ def test_frames_on_standard_streams(run: Any, client: Any, relay: Any) -> None:
     assert process.wait() == 0
 
 
-def test_a_client_that_reads_late_gets_all_and_why_it_ended(run: Any, start: Any, client: Any, tmp_path: Path) -> None:
+def test_a_client_that_reads_late_gets_all_and_why_it_ended(
+    run: Starter, start: Starter, client: Client, tmp_path: Path
+) -> None:
     run(SCRIPT)
     os.mkfifo(tmp_path / "printed")
     id = client.paused()["id"]
@@ -61,7 +68,7 @@ def test_a_client_that_reads_late_gets_all_and_why_it_ended(run: Any, start: Any
     client.call("Continue", "s", id)
     assert client.resumed(id)[0] == "continued"
     os.set_blocking(process.out.fd, True)
-    frames = MessageDecoder().feed(process.popen.stdout.read())
+    frames = MessageDecoder().feed(process.stdout.read())
     assert sum(len(frame.get("out", "")) for frame in frames) == 200001
     assert frames[-1]["ended"]["reason"] == "continued"
     for end in (stdin, typing):
@@ -69,7 +76,9 @@ def test_a_client_that_reads_late_gets_all_and_why_it_ended(run: Any, start: Any
 
 
 @pytest.mark.variant
-def test_the_next_lagerd_knows_a_console_for_one(run: Any, client: Any, relay: Any, own_station: Any) -> None:
+def test_the_next_lagerd_knows_a_console_for_one(
+    run: Starter, client: Client, relay: Any, own_station: Station
+) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, _ = relay(id)
@@ -88,7 +97,7 @@ def test_what_is_refused_is_a_frame(relay: Any) -> None:
     assert process.wait() == 1
 
 
-def test_a_client_that_leaves_ends_its_relay(run: Any, client: Any, relay: Any) -> None:
+def test_a_client_that_leaves_ends_its_relay(run: Starter, client: Client, relay: Any) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, process = relay(id)
@@ -99,7 +108,9 @@ def test_a_client_that_leaves_ends_its_relay(run: Any, client: Any, relay: Any) 
     client.call("Continue", "s", id)
 
 
-def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run: Any, client: Any, opened: Any) -> None:
+def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(
+    run: Starter, client: Client, opened: Callable[..., Frames]
+) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     writer, watcher = opened(id), opened(id, watch=True)
@@ -116,7 +127,7 @@ def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(run: Any, clie
 
 
 @pytest.mark.variant
-def test_a_killed_script_ends_it_with_the_reason(run: Any, client: Any, relay: Any) -> None:
+def test_a_killed_script_ends_it_with_the_reason(run: Starter, client: Client, relay: Any) -> None:
     run(SCRIPT)
     pause = client.paused()
     frames, process = relay(pause["id"])

@@ -2,19 +2,22 @@
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lager.console.protocol import encode
-from tests.bus.console.raw import consoles, left
+from tests.bus.console.raw import Raw, consoles, left
+from tests.client import Client
+from tests.fixtures import Command, Starter
 from tests.processes import LAGER
 
 
 @pytest.mark.parametrize(
     "source", ["while True: pass\n", "while True:\n  try:\n    while True: pass\n  finally: pass\n"]
 )
-def test_an_evaluation_is_interrupted(paused: Any, raw: Any, source: Any) -> None:
+def test_an_evaluation_is_interrupted(paused: dict[str, Any], raw: Callable[..., Raw], source: str) -> None:
     console = raw(paused["id"])
     console.send(eval="print('began')\n" + source)
     assert console.frame() == {"out": "began\n"}
@@ -26,7 +29,7 @@ def test_an_evaluation_is_interrupted(paused: Any, raw: Any, source: Any) -> Non
 
 
 @pytest.mark.variant
-def test_an_interrupt_sends_no_line_twice(paused: Any, raw: Any) -> None:
+def test_an_interrupt_sends_no_line_twice(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     console = raw(paused["id"])
     for _ in range(20):
         console.send(eval="n = 0\nwhile True: n += 1; print(n)\n")
@@ -39,7 +42,7 @@ def test_an_interrupt_sends_no_line_twice(paused: Any, raw: Any) -> None:
 
 
 @pytest.mark.variant
-def test_an_interrupt_right_behind_its_source_is_not_lost(paused: Any, raw: Any) -> None:
+def test_an_interrupt_right_behind_its_source_is_not_lost(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     console = raw(paused["id"])
     for _ in range(100):
         console.socket.sendall(encode({"eval": "while True: pass\n"}) + encode({"interrupt": True}))
@@ -50,7 +53,7 @@ def test_an_interrupt_right_behind_its_source_is_not_lost(paused: Any, raw: Any)
 
 
 @pytest.mark.variant
-def test_late_interrupts_hit_nothing(paused: Any, raw: Any) -> None:
+def test_late_interrupts_hit_nothing(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     console = raw(paused["id"])
     for _ in range(300):
         console.socket.sendall(encode({"eval": "1\n"}))
@@ -71,7 +74,7 @@ print("over")
 """
 
 
-def test_a_console_leaves_no_interrupt_behind(run: Any, client: Any, lager: Any) -> None:
+def test_a_console_leaves_no_interrupt_behind(run: Starter, client: Client, lager: Command) -> None:
     """Python asks for one that is promised at every call; 3.11 under a tracer did nothing else any more."""
     text = "import lager, sys\nsys.settrace(lambda *_: None)\nlager.pause(interactive=True)\n(lambda: print('on'))()\n"
     process = run(text)
@@ -82,7 +85,7 @@ def test_a_console_leaves_no_interrupt_behind(run: Any, client: Any, lager: Any)
 
 
 @pytest.mark.parametrize("source", ["while True: pass\n", "while True: print('x' * 100)\n", STUBBORN])
-def test_an_evaluation_ends_with_its_client(run: Any, client: Any, start: Any, source: Any) -> None:
+def test_an_evaluation_ends_with_its_client(run: Starter, client: Client, start: Starter, source: str) -> None:
     process = run(JOIN)
     id = client.paused()["id"]
     reader, writer = os.pipe()

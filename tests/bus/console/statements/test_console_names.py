@@ -1,14 +1,16 @@
 """The names that a console sees: those of any kind of frame, in a copy."""
 
 import textwrap
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.bus.console.raw import SCRIPT
+from tests.bus.console.raw import SCRIPT, Raw
+from tests.client import Client
+from tests.fixtures import Command, Starter
 
 
-def test_nothing_carries_back(run: Any, client: Any, lager: Any) -> None:
+def test_nothing_carries_back(run: Starter, client: Client, lager: Command) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     assert lager("python", "--console", id, stdin="limit = 99\nlocal = 98\nprint(limit)\n").stdout == "99\n"
@@ -33,7 +35,7 @@ FRAMES = {
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-def test_the_names_of_every_kind_of_frame(run: Any, client: Any, raw: Any, kind: Any) -> None:
+def test_the_names_of_every_kind_of_frame(run: Starter, client: Client, raw: Callable[..., Raw], kind: str) -> None:
     process = run(FRAMES[kind])
     id = client.paused()["id"]
     console = raw(id)
@@ -45,7 +47,7 @@ def test_the_names_of_every_kind_of_frame(run: Any, client: Any, raw: Any, kind:
 
 
 @pytest.mark.variant
-def test_globals_are_those_of_the_moment(run: Any, client: Any, raw: Any) -> None:
+def test_globals_are_those_of_the_moment(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     text = """
         import lager, threading
         n, go, gone = 0, threading.Event(), threading.Event()

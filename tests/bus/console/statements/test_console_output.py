@@ -1,11 +1,14 @@
 """The output of a console: its own, whole, and with tracebacks of the script only."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.bus.console.raw import SCRIPT, consoles, left
+from tests.bus.console.raw import SCRIPT, Raw, consoles, left
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER
 
 STREAMS = """
@@ -26,7 +29,9 @@ print("line", input())
 """
 
 
-def test_each_sees_only_its_own_output(run: Any, client: Any, raw: Any, start: Any, script: Any) -> None:
+def test_each_sees_only_its_own_output(
+    run: Starter, client: Client, raw: Callable[..., Raw], start: Starter, script: ScriptWriter
+) -> None:
     reader, writer = os.pipe()
     process = start(LAGER, "python", script(STREAMS), stdin=reader)
     os.close(reader)
@@ -76,7 +81,7 @@ HARD = [
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", HARD)
-def test_it_stays_alive(paused: Any, raw: Any, client: Any, source: Any) -> None:
+def test_it_stays_alive(paused: dict[str, Any], raw: Callable[..., Raw], client: Client, source: str) -> None:
     console = raw(paused["id"])
     console.evaluate("import sys\n")
     console.evaluate(source)
@@ -86,14 +91,16 @@ def test_it_stays_alive(paused: Any, raw: Any, client: Any, source: Any) -> None
     assert consoles(client, paused["id"]) == 1
 
 
-def test_a_pause_in_a_console_is_refused_in_one_line(paused: Any, raw: Any, client: Any) -> None:
+def test_a_pause_in_a_console_is_refused_in_one_line(
+    paused: dict[str, Any], raw: Callable[..., Raw], client: Client
+) -> None:
     refused = raw(paused["id"]).evaluate("import lager; lager.pause('again')\n")
     assert refused == "lager: pause() has no effect inside a console.\n"
     assert raw(paused["id"]).evaluate("breakpoint()\n") == refused
     assert [signal.member for signal in client.passed].count("Paused") == 0
 
 
-def test_tracebacks_show_no_frame_of_lager(paused: Any, raw: Any) -> None:
+def test_tracebacks_show_no_frame_of_lager(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     console = raw(paused["id"])
     console.evaluate("class R:\n    def __repr__(self):\n        raise ValueError('no')\n")
     shown = console.evaluate("try:\n    R()\nexcept ValueError as e:\n    pass\nfor r in [R()]: r\n")
@@ -102,7 +109,9 @@ def test_tracebacks_show_no_frame_of_lager(paused: Any, raw: Any) -> None:
 
 
 @pytest.mark.variant
-def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused: Any, raw: Any) -> None:
+def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(
+    paused: dict[str, Any], raw: Callable[..., Raw]
+) -> None:
     console = raw(paused["id"])
     console.evaluate("def f():\n    return 1 / 0\n")
     assert console.evaluate("import inspect\nprint(inspect.getsource(f))\n") == "def f():\n    return 1 / 0\n\n"
@@ -112,17 +121,18 @@ def test_the_scripts_inspect_and_traceback_show_the_lines_of_a_console(paused: A
 
 
 @pytest.mark.variant
-def test_what_was_printed_comes_before_the_traceback(paused: Any, raw: Any) -> None:
+def test_what_was_printed_comes_before_the_traceback(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     assert raw(paused["id"]).evaluate("print('half', end=''); 1/0\n").startswith("halfTraceback")
 
 
 @pytest.mark.variant
-def test_a_client_that_does_not_read_blocks_no_other(run: Any, client: Any, raw: Any) -> None:
+def test_a_client_that_does_not_read_blocks_no_other(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     console, other = raw(id), raw(id)
     console.send(eval="for _ in range(1000): print('x' * 100_000)\n")
-    assert console.frame()["out"].startswith("xxx")
+    assert (frame := console.frame()) is not None
+    assert frame["out"].startswith("xxx")
     assert other.evaluate("1\n").endswith("1\n")  # it may have waited a moment
     assert consoles(client, id) == 2
     client.call("Continue", "s", id)
@@ -131,7 +141,7 @@ def test_a_client_that_does_not_read_blocks_no_other(run: Any, client: Any, raw:
 
 
 @pytest.mark.slow
-def test_100_mb_arrive_whole(paused: Any, start: Any) -> None:
+def test_100_mb_arrive_whole(paused: dict[str, Any], start: Starter) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"for _ in range(1000): print('x' * 100_000)\n")
     os.close(writer)

@@ -1,15 +1,19 @@
 """Consoles and the script's `threading`."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.bus.console.raw import SCRIPT
+from tests.bus.console.raw import SCRIPT, Raw
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 
 pytestmark = pytest.mark.variant
 
 
-def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(run: Any, client: Any, raw: Any) -> None:
+def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(
+    run: Starter, client: Client, raw: Callable[..., Raw]
+) -> None:
     process = run(
         f"import _thread\nident = _thread.get_ident()\n{SCRIPT}\nimport threading\nthreading.Thread().start()\n"
     )
@@ -21,7 +25,9 @@ def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(ru
     assert "Exception" not in process.err.rest()
 
 
-def test_a_threading_of_the_scripts_own_is_not_run_by_a_pause(run: Any, script: Any, client: Any) -> None:
+def test_a_threading_of_the_scripts_own_is_not_run_by_a_pause(
+    run: Starter, script: ScriptWriter, client: Client
+) -> None:
     script("print('run', flush=True)\n", "threading.py")
     process = run("import lager\nlager.pause(interactive=True)\n")
     client.call("Continue", "s", client.paused()["id"])

@@ -1,10 +1,14 @@
 """What a debugger asks through a console: threads, frames, variables, and evaluation in any frame."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.bus.console.frames import Frames
+from tests.bus.console.raw import Raw
+from tests.client import Client
+from tests.fixtures import Starter
 from tests.processes import PATIENCE
 
 SCRIPT = """
@@ -23,7 +27,7 @@ end.set()
 
 
 class Debugger:
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Raw) -> None:
         self.raw = raw
         self._number = 0
 
@@ -38,7 +42,7 @@ class Debugger:
 
 
 @pytest.fixture
-def debugger(run: Any, client: Any, raw: Any) -> Iterator[Any]:
+def debugger(run: Starter, client: Client, raw: Callable[..., Raw]) -> Iterator[Debugger]:
     script = run(SCRIPT)
     details = client.paused()
     yield Debugger(raw(details["id"]))
@@ -88,7 +92,7 @@ def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger: Any
 
 
 @pytest.mark.variant
-def test_who_only_watches_is_not_answered(debugger: Any, client: Any, opened: Any) -> None:
+def test_who_only_watches_is_not_answered(debugger: Any, client: Client, opened: Callable[..., Frames]) -> None:
     watching = opened(client.list()[0]["id"], watch=True)
     watching.until("hello")
     watching.send(ask=1, threads=True)

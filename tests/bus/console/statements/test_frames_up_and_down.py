@@ -1,11 +1,14 @@
 """`:up` and `:down`: names are looked up in another frame of the pause."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.bus.console.frames import Frames
+from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, Starter
 from tests.processes import LAGER
 
 NESTED = """
@@ -27,7 +30,7 @@ print(Rail().measure())
 
 
 @pytest.fixture
-def nested(run: Any, client: Any) -> Iterator[Any]:
+def nested(run: Starter, client: Client) -> Iterator[Any]:
     script = run(NESTED)
     id = client.paused()["id"]
     yield id
@@ -36,11 +39,11 @@ def nested(run: Any, client: Any) -> Iterator[Any]:
     assert script.wait() == 0
 
 
-def typed(lager: Any, id: Any, *lines: Any) -> Any:
+def typed(lager: Command, id: Any, *lines: Any) -> Any:
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 
-def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested: Any, lager: Any) -> None:
+def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested: Any, lager: Command) -> None:
     done = typed(
         lager, nested, "local", ":up", "local", ":up", "local", "self.volts", ":up", "limit", ":down 3", "local, x"
     )
@@ -57,7 +60,7 @@ def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested: Any, l
 
 
 @pytest.mark.variant
-def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested: Any, lager: Any, client: Any) -> None:
+def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested: Any, lager: Command, client: Client) -> None:
     done = typed(
         lager, nested, "own = 1", ":up 2", "local = 'changed'; other = 2", ":down 2", "own, local, 'other' in dir()",
         ":up 2", "local, other, 'own' in dir()",
@@ -68,7 +71,7 @@ def test_what_is_assigned_stays_in_the_copy_of_its_frame(nested: Any, lager: Any
     assert "'measure'" in typed(lager, nested, ":up 2", "local").stdout
 
 
-def test_vars_where_and_help_are_those_of_the_frame(nested: Any, lager: Any) -> None:
+def test_vars_where_and_help_are_those_of_the_frame(nested: Any, lager: Command) -> None:
     done = typed(lager, nested, ":up", ":vars", ":where", "local?")
     assert re.search(r"local +str +'generator'\n", done.stdout)
     assert "> script.py:9 in generator" in done.stdout
@@ -89,14 +92,14 @@ def test_vars_where_and_help_are_those_of_the_frame(nested: Any, lager: Any) -> 
     ],
 )
 def test_a_step_that_is_not_possible_is_a_sentence_and_ends_a_pipe(
-    nested: Any, lager: Any, lines: Any, said: Any
+    nested: Any, lager: Command, lines: list[str], said: str
 ) -> None:
     done = typed(lager, nested, *lines, "print('next')")
     assert (done.returncode, done.stderr) == (1, f"lager: {said}\n")
     assert "next" not in done.stdout
 
 
-def test_each_console_has_its_own_frame(nested: Any, opened: Any) -> None:
+def test_each_console_has_its_own_frame(nested: Any, opened: Callable[..., Frames]) -> None:
     one, other = opened(nested), opened(nested)
     one.send(ask=1, move=1)
     assert one.until("answer")["move"]["function"] == "generator"
@@ -106,7 +109,7 @@ def test_each_console_has_its_own_frame(nested: Any, opened: Any) -> None:
 
 
 @pytest.mark.variant
-def test_what_was_sent_before_the_step_runs_before_it(nested: Any, opened: Any) -> None:
+def test_what_was_sent_before_the_step_runs_before_it(nested: Any, opened: Callable[..., Frames]) -> None:
     console = opened(nested)
     console.send(eval="import time; time.sleep(0.3); local")
     console.send(ask=1, move=1)
@@ -119,7 +122,7 @@ def test_what_was_sent_before_the_step_runs_before_it(nested: Any, opened: Any) 
 @pytest.mark.variant
 @pytest.mark.parametrize("what", ["soon", None, [], {}, 1e400])
 def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(
-    nested: Any, opened: Any, what: Any
+    nested: Any, opened: Callable[..., Frames], what: Any
 ) -> None:
     console = opened(nested)
     console.send(ask=1, move=what)
@@ -129,7 +132,7 @@ def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(
 
 
 @pytest.mark.variant
-def test_a_watcher_selects_no_frame(nested: Any, opened: Any) -> None:
+def test_a_watcher_selects_no_frame(nested: Any, opened: Callable[..., Frames]) -> None:
     watcher = opened(nested, watch=True)
     watcher.until("hello")
     watcher.send(ask=1, move=1)
@@ -138,7 +141,7 @@ def test_a_watcher_selects_no_frame(nested: Any, opened: Any) -> None:
 
 
 @pytest.mark.variant
-def test_on_a_terminal_completion_follows_the_frame(nested: Any, screen: Any) -> None:
+def test_on_a_terminal_completion_follows_the_frame(nested: Any, screen: ScreenStarter) -> None:
     console = screen(LAGER, "python", "--console", nested, columns=160, rows=50)
     console.until(lambda shown: re.search(r"\n>>>\n.* left", shown))
     console.type(":up 2\r")
@@ -149,7 +152,9 @@ def test_on_a_terminal_completion_follows_the_frame(nested: Any, screen: Any) ->
     console.sees("\n5\n")
 
 
-def test_nothing_of_a_selected_frame_is_kept_after_the_pause(run: Any, client: Any, opened: Any) -> None:
+def test_nothing_of_a_selected_frame_is_kept_after_the_pause(
+    run: Starter, client: Client, opened: Callable[..., Frames]
+) -> None:
     script = run(
         "import gc, lager, time, weakref\nclass Meter: pass\n"
         "def inner():\n    lager.pause(interactive=True)\n"
@@ -167,6 +172,6 @@ def test_nothing_of_a_selected_frame_is_kept_after_the_pause(run: Any, client: A
     script.err.expect("resumed by")
     with pytest.raises(AssertionError, match="closed"):
         console.until("never")
-    script.popen.stdin.write(b"go\n")
-    script.popen.stdin.close()
+    script.stdin.write(b"go\n")
+    script.stdin.close()
     script.out.expect("None\n")

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from tests.bus.console.frames import Frames
 from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, Process
+from tests.station import Station
 
 SCRIPT = """
 import lager
@@ -35,7 +38,7 @@ work()
 """
 
 
-def typed(lager: Any, id: Any, *lines: Any) -> Any:
+def typed(lager: Command, id: Any, *lines: Any) -> Any:
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 
@@ -56,7 +59,9 @@ def step(console: Frames, kind: str, **more: Any) -> dict[str, Any]:
     return console.until("answer")
 
 
-def test_next_from_a_pipe_ends_when_the_script_is_paused_again_with_a_new_id(run: Any, lager: Any, client: Any) -> None:
+def test_next_from_a_pipe_ends_when_the_script_is_paused_again_with_a_new_id(
+    run: Starter, lager: Command, client: Client
+) -> None:
     script = run(SCRIPT)
     old = client.paused()["id"]
     done = typed(lager, old, ":next")
@@ -71,7 +76,7 @@ def test_next_from_a_pipe_ends_when_the_script_is_paused_again_with_a_new_id(run
     assert finished(script, client, new["id"]) == "result 4\n"
 
 
-def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run: Any, lager: Any, client: Any) -> None:
+def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run: Starter, lager: Command, client: Client) -> None:
     script = run(SCRIPT)
     done = typed(
         lager, client.paused()["id"],
@@ -93,13 +98,15 @@ def test_all_steps_from_a_pipe_and_the_names_of_each_new_frame(run: Any, lager: 
     ("line", "said"),
     [(":until", "not a line number"), (":until x", "not a line number"), (":next 2", "takes no argument")],
 )
-def test_a_mistyped_step_says_how_to_type_it(paused: Any, lager: Any, line: Any, said: Any) -> None:
+def test_a_mistyped_step_says_how_to_type_it(paused: dict[str, Any], lager: Command, line: str, said: str) -> None:
     done = typed(lager, paused["id"], line)
     assert said in done.stderr
     assert done.returncode == 1
 
 
-def test_all_consoles_stay_attached_and_are_told_both(run: Any, client: Any, opened: Any) -> None:
+def test_all_consoles_stay_attached_and_are_told_both(
+    run: Starter, client: Client, opened: Callable[..., Frames]
+) -> None:
     run(SCRIPT)
     old = client.paused()["id"]
     one, other, watcher = opened(old, news=True), opened(old), opened(old, watch=True)
@@ -124,9 +131,9 @@ def test_all_consoles_stay_attached_and_are_told_both(run: Any, client: Any, ope
 
 
 def test_while_a_step_runs_nothing_is_paused_and_input_waits(
-    start: Any, script: Any, client: Any, opened: Any, gate: Any
+    start: Starter, script: ScriptWriter, client: Client, opened: Callable[..., Frames], gate: tuple[int, int]
 ) -> None:
-    script = start(LAGER, "python", script(GATED), stdin=gate[0])
+    process = start(LAGER, "python", script(GATED), stdin=gate[0])
     old = client.paused()["id"]
     console = opened(old)
     assert step(console, "next")["step"] is True
@@ -140,14 +147,14 @@ def test_while_a_step_runs_nothing_is_paused_and_input_waits(
     os.write(gate[1], b"x")
     assert console.until("paused")["paused"]["line"] == 6
     assert console.until("out")["out"] == "False\n"
-    finished(script, client, client.list()[0]["id"])
+    finished(process, client, client.list()[0]["id"])
 
 
 @pytest.mark.variant
 def test_a_console_that_leaves_leaves_the_step_running(
-    start: Any, script: Any, client: Any, opened: Any, gate: Any
+    start: Starter, script: ScriptWriter, client: Client, opened: Callable[..., Frames], gate: tuple[int, int]
 ) -> None:
-    script = start(LAGER, "python", script(GATED), stdin=gate[0])
+    process = start(LAGER, "python", script(GATED), stdin=gate[0])
     console = opened(client.paused()["id"])
     step(console, "next")
     client.paused()
@@ -156,12 +163,12 @@ def test_a_console_that_leaves_leaves_the_step_running(
     os.write(gate[1], b"x")
     new = client.paused()
     assert (new["line"], new["consoles"]) == (6, 0)
-    finished(script, client, new["id"])
+    finished(process, client, new["id"])
 
 
 @pytest.mark.variant
 def test_a_script_that_is_killed_in_a_step_ends_its_console(
-    start: Any, script: Any, client: Any, opened: Any, gate: Any
+    start: Starter, script: ScriptWriter, client: Client, opened: Callable[..., Frames], gate: tuple[int, int]
 ) -> None:
     start(LAGER, "python", script(GATED), stdin=gate[0])
     details = client.paused()
@@ -174,7 +181,9 @@ def test_a_script_that_is_killed_in_a_step_ends_its_console(
         console.until("paused")
 
 
-def test_a_step_is_refused_while_another_console_runs_a_statement(paused: Any, client: Any, opened: Any) -> None:
+def test_a_step_is_refused_while_another_console_runs_a_statement(
+    paused: dict[str, Any], client: Client, opened: Callable[..., Frames]
+) -> None:
     one, other = opened(paused["id"]), opened(paused["id"])
     other.send(eval="import threading; done = threading.Event(); print('runs')\nwhile True: done.wait(0.01)")
     other.until("out")
@@ -186,7 +195,7 @@ def test_a_step_is_refused_while_another_console_runs_a_statement(paused: Any, c
 
 @pytest.mark.parametrize("asked", [None, "next", {}, {"kind": 5}, {"kind": "until", "line": -1}, {"kind": "jump"}])
 def test_an_invalid_step_is_refused_and_the_script_stays_paused(
-    paused: Any, client: Any, opened: Any, asked: Any
+    paused: dict[str, Any], client: Client, opened: Callable[..., Frames], asked: Any
 ) -> None:
     console = opened(paused["id"])
     console.send(ask=7, step=asked)
@@ -194,7 +203,7 @@ def test_an_invalid_step_is_refused_and_the_script_stays_paused(
     assert [pause["id"] for pause in client.list()] == [paused["id"]]
 
 
-def test_a_question_is_answered_and_not_stepped(run: Any, client: Any, lager: Any) -> None:
+def test_a_question_is_answered_and_not_stepped(run: Starter, client: Client, lager: Command) -> None:
     run("import lager; print(lager.ask('Go on?', default=True))")
     id = client.paused()["id"]
     done = typed(lager, id, ":next")
@@ -204,7 +213,9 @@ def test_a_question_is_answered_and_not_stepped(run: Any, client: Any, lager: An
 
 
 @pytest.mark.variant
-def test_another_pause_ends_the_step_and_gets_its_consoles(run: Any, client: Any, opened: Any) -> None:
+def test_another_pause_ends_the_step_and_gets_its_consoles(
+    run: Starter, client: Client, opened: Callable[..., Frames]
+) -> None:
     script = run("""
 import lager
 def inner():
@@ -231,7 +242,7 @@ print("after")
     ("last", "code"), [("pass", 0), ("raise ValueError", 1), ("raise SystemExit(3)", 3)], ids=["end", "error", "exit"]
 )
 def test_the_end_of_the_thread_ends_the_step_and_its_consoles(
-    run: Any, client: Any, lager: Any, last: Any, code: Any
+    run: Starter, client: Client, lager: Command, last: str, code: int
 ) -> None:
     script = run(f"import lager\nlager.pause(interactive=True, timeout=60)\n{last}\n")
     done = typed(lager, client.paused()["id"], ":next", ":next", "1")
@@ -241,7 +252,9 @@ def test_the_end_of_the_thread_ends_the_step_and_its_consoles(
     assert client.list() == []
 
 
-def test_an_uncaught_error_in_a_step_pauses_with_pause_on_error(run: Any, client: Any, opened: Any) -> None:
+def test_an_uncaught_error_in_a_step_pauses_with_pause_on_error(
+    run: Starter, client: Client, opened: Callable[..., Frames]
+) -> None:
     script = run(
         "import lager\nlager.pause(interactive=True, timeout=60)\nx = 1\nraise ValueError('bad')\n",
         options=("--pause-on-error",),
@@ -258,7 +271,7 @@ def test_an_uncaught_error_in_a_step_pauses_with_pause_on_error(run: Any, client
 
 
 def test_a_step_restarts_the_countdown_and_keeps_what_it_does_at_the_timeout(
-    run: Any, client: Any, opened: Any
+    run: Starter, client: Client, opened: Callable[..., Frames]
 ) -> None:
     script = run("""
 import lager
@@ -291,7 +304,7 @@ except lager.PauseTimeout as error:
 
 @pytest.mark.variant
 def test_steps_in_a_coroutine_and_in_a_test(
-    run: Any, client: Any, lager: Any, start: Any, script: Any, tmp_path: Path
+    run: Starter, client: Client, lager: Command, start: Starter, script: ScriptWriter, tmp_path: Path
 ) -> None:
     script(
         """
@@ -317,7 +330,7 @@ def test_reading():
 
 @pytest.mark.variant
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="since 3.12, any number of tools can watch")
-def test_another_tracer_is_kept_and_the_step_refused(run: Any, client: Any, lager: Any) -> None:
+def test_another_tracer_is_kept_and_the_step_refused(run: Starter, client: Client, lager: Command) -> None:
     script = run("""
 import sys, lager
 def work():
@@ -336,7 +349,7 @@ print(sys.gettrace() is trace)
     assert finished(script, client, client.list()[0]["id"]) == "True\n"
 
 
-def test_nothing_traces_the_script_after_its_steps(run: Any, client: Any, lager: Any) -> None:
+def test_nothing_traces_the_script_after_its_steps(run: Starter, client: Client, lager: Command) -> None:
     script = run(
         SCRIPT
         + """
@@ -352,7 +365,7 @@ if sys.version_info >= (3, 12):
 
 
 @pytest.mark.variant
-def test_a_fork_in_a_step_does_not_stop(run: Any, client: Any, opened: Any) -> None:
+def test_a_fork_in_a_step_does_not_stop(run: Starter, client: Client, opened: Callable[..., Frames]) -> None:
     script = run("""
 import lager, os
 lager.pause(interactive=True, timeout=60)
@@ -371,9 +384,14 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @pytest.mark.variant
 def test_lagerd_may_restart_while_a_step_runs(
-    start: Any, script: Any, client: Any, opened: Any, gate: Any, own_station: Any
+    start: Starter,
+    script: ScriptWriter,
+    client: Client,
+    opened: Callable[..., Frames],
+    gate: tuple[int, int],
+    own_station: Station,
 ) -> None:
-    script = start(LAGER, "python", script(GATED), stdin=gate[0])
+    process = start(LAGER, "python", script(GATED), stdin=gate[0])
     console = opened(client.paused()["id"])
     step(console, "next")
     client.paused()
@@ -386,4 +404,4 @@ def test_lagerd_may_restart_while_a_step_runs(
     assert console.until("paused")["paused"]["id"] == new["id"]
     console.send(eval="print('here')")
     assert console.until("out")["out"] == "here\n"
-    finished(script, client, new["id"])
+    finished(process, client, new["id"])

@@ -2,10 +2,13 @@
 
 import os
 import re
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
+from tests.bus.console.frames import Frames
+from tests.client import Client
+from tests.fixtures import ScreenStarter, ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER
 
 SCRIPT = """
@@ -28,7 +31,7 @@ def again(shown: str, line: int) -> "re.Match[str] | None":
 @pytest.mark.variant
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_a_console_shows_where_another_one_has_stepped(
-    run: Any, client: Any, screen: Any, columns: Any, rows: Any, opened: Any
+    run: Starter, client: Client, screen: ScreenStarter, columns: int, rows: int, opened: Callable[..., Frames]
 ) -> None:
     run(SCRIPT)
     old = client.paused()["id"]
@@ -46,7 +49,7 @@ def test_a_console_shows_where_another_one_has_stepped(
 
 
 def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(
-    start: Any, script: Any, client: Any, screen: Any
+    start: Starter, script: ScriptWriter, client: Client, screen: ScreenStarter
 ) -> None:
     reading, writing = os.pipe()
     start(LAGER, "python", script(SCRIPT), stdin=reading)
@@ -66,7 +69,9 @@ def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(
     os.close(reading)
 
 
-def test_who_watches_sees_the_steps(run: Any, client: Any, terminal: Any, opened: Any) -> None:
+def test_who_watches_sees_the_steps(
+    run: Starter, client: Client, terminal: TerminalStarter, opened: Callable[..., Frames]
+) -> None:
     run(SCRIPT)
     old = client.paused()["id"]
     watching = terminal(LAGER, "python", "--console", old, "--watch")
@@ -77,7 +82,9 @@ def test_who_watches_sees_the_steps(run: Any, client: Any, terminal: Any, opened
     watching.expect(f"{client.paused()['id']} is paused at script.py:5 in work")
 
 
-def test_in_a_step_the_keys_are_those_of_the_script(script: Any, client: Any, screen: Any) -> None:
+def test_in_a_step_the_keys_are_those_of_the_script(
+    script: ScriptWriter, client: Client, screen: ScreenStarter
+) -> None:
     seen = screen(LAGER, "python", script(SCRIPT))
     client.paused()
     seen.sees("press Enter")

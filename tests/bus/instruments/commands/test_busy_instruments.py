@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER
 
 EXAMPLE = str(Path(__file__).parents[4] / "examples/inspect_bench.py")
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def paused(start: Any, client: Any) -> Any:
+def paused(start: Starter, client: Client) -> Any:
     """The README's example, paused while it holds daq1."""
     process = start(LAGER, "python", EXAMPLE)
     pause = client.paused()
@@ -28,7 +30,7 @@ def number(shown: str) -> float:
     return float(shown.split()[0])
 
 
-def test_commands_work_beside_the_paused_example(paused: Any, client: Any, lager: Any) -> None:
+def test_commands_work_beside_the_paused_example(paused: Any, client: Client, lager: Command) -> None:
     process, pause = paused
     process.out.expect("before the pause: {'adc1': 0.0")
     assert "supply2 (channel 1)" in lager("supply", "supply2", "state").stdout
@@ -44,7 +46,7 @@ def test_commands_work_beside_the_paused_example(paused: Any, client: Any, lager
     assert number(lager("adc", "adc1").stdout) == pytest.approx(3.3, abs=0.01)
 
 
-def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused: Any, client: Any, lager: Any) -> None:
+def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused: Any, client: Client, lager: Command) -> None:
     _, pause = paused
     refused = lager("adc", "adc1")
     assert refused.returncode == 75
@@ -71,7 +73,7 @@ def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused: Any, c
 
 
 @pytest.mark.variant
-def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run: Any, client: Any, lager: Any) -> None:
+def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run: Starter, client: Client, lager: Command) -> None:
     run("import lager\nadc = lager.Net.get('adc1', type=lager.NetType.ADC)\nlager.pause('held')\n")
     id = client.paused()["id"]
     refused = lager("adc", "adc1").stderr
@@ -83,7 +85,9 @@ def test_a_holder_below_this_folder_is_shown_by_its_relative_path(run: Any, clie
 HOLD = "from lager import Net, NetType, pause\nsupply = Net.get('supply2', type='supply')\n"
 
 
-def test_the_refusal_of_a_script_says_what_a_script_can_do(run: Any, client: Any, start: Any, script: Any) -> None:
+def test_the_refusal_of_a_script_says_what_a_script_can_do(
+    run: Starter, client: Client, start: Starter, script: ScriptWriter
+) -> None:
     run(HOLD + "pause('held')\n")
     id = client.paused()["id"]
     text = "from lager import Net\ntry:\n    Net.get('supply3', type='PowerSupply')\nexcept Exception as error:\n"
@@ -110,7 +114,7 @@ def test_the_refusal_of_a_script_says_what_a_script_can_do(run: Any, client: Any
         "subprocess.run(command, env={**os.environ, 'LAGER_PROCESS_ID': ''})",
     ],
 )
-def test_a_command_that_the_holder_started_says_so(run: Any, begin: Any) -> None:
+def test_a_command_that_the_holder_started_says_so(run: Starter, begin: str) -> None:
     text = HOLD + "import os, subprocess\ncommand = ['lager', 'supply', 'supply3', 'state']\n" + begin + "\n"
     process = run(text)
     assert process.wait() == 0
@@ -123,7 +127,7 @@ def test_a_command_that_the_holder_started_says_so(run: Any, begin: Any) -> None
 
 
 @pytest.mark.variant
-def test_a_script_that_the_holder_started_says_so(run: Any, script: Any) -> None:
+def test_a_script_that_the_holder_started_says_so(run: Starter, script: ScriptWriter) -> None:
     script(
         "from lager import Net\ntry:\n    Net.get('supply3', 'supply')\nexcept Exception as error:\n    print(error)\n",
         "second.py",
@@ -133,7 +137,7 @@ def test_a_script_that_the_holder_started_says_so(run: Any, script: Any) -> None
 
 
 @pytest.mark.variant
-def test_a_second_claim_by_the_holder_itself_says_so(run: Any) -> None:
+def test_a_second_claim_by_the_holder_itself_says_so(run: Starter) -> None:
     text = HOLD + (
         "from lager.instruments.net import identify\n"
         "try:\n    identify(supply.config.instrument, net='supply3')\nexcept Exception as error:\n    print(error)\n"
@@ -142,7 +146,7 @@ def test_a_second_claim_by_the_holder_itself_says_so(run: Any) -> None:
     assert "in this script. Use the net supply2, or close() it first." in said
 
 
-def test_a_command_waits_for_a_busy_instrument(paused: Any, client: Any, start: Any) -> None:
+def test_a_command_waits_for_a_busy_instrument(paused: Any, client: Client, start: Starter) -> None:
     process, pause = paused
     waiting = start(LAGER, "adc", "adc2", "--wait", "30")
     client.expect("Queued")
@@ -152,7 +156,7 @@ def test_a_command_waits_for_a_busy_instrument(paused: Any, client: Any, start: 
     assert waiting.out.rest().endswith(" V\n")
 
 
-def test_two_channels_of_one_supply(run: Any, lager: Any) -> None:
+def test_two_channels_of_one_supply(run: Starter, lager: Command) -> None:
     text = (
         "from lager import Net, NetType\n"
         "first = Net.get('supply2', type=NetType.PowerSupply)\n"
@@ -174,7 +178,7 @@ def test_two_channels_of_one_supply(run: Any, lager: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_script_killed_while_it_holds_frees_it_at_once(paused: Any, client: Any, lager: Any) -> None:
+def test_a_script_killed_while_it_holds_frees_it_at_once(paused: Any, client: Client, lager: Command) -> None:
     _, pause = paused
     os.kill(pause["pid"], signal.SIGKILL)
     client.expect("Released")

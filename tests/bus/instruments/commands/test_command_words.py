@@ -10,19 +10,22 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, Starter
 from tests.processes import LAGER
+from tests.station import Station
 
 pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture(autouse=True)
-def own_configuration(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_configuration(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's file is the test's own: other tests run beside it."""
     monkeypatch.setitem(station.env, "XDG_CONFIG_HOME", str(tmp_path / "configuration"))
 
 
 @pytest.fixture
-def defaults(lager: Any) -> Iterator[Any]:
+def defaults(lager: Command) -> Iterator[Any]:
     """Sets default nets, and removes them after the test."""
     yield lambda *words: lager("defaults", "add", *words)
     lager("defaults", "delete-all", "--yes")
@@ -61,7 +64,7 @@ LINES = {
 }
 
 
-def test_each_command_line_of_the_public_manual_does_what_it_says(lager: Any) -> None:
+def test_each_command_line_of_the_public_manual_does_what_it_says(lager: Command) -> None:
     for line, printed in LINES.items():
         done = lager(*line.split())
         assert (line, done.returncode, done.stderr) == (line, 0, "")
@@ -95,21 +98,21 @@ def test_each_command_line_of_the_public_manual_does_what_it_says(lager: Any) ->
         ("defaults add", "Give at least one option"),
     ],
 )
-def test_a_wrong_line_gets_one_sentence(lager: Any, line: str, said: str) -> None:
+def test_a_wrong_line_gets_one_sentence(lager: Command, line: str, said: str) -> None:
     done = lager(*line.split())
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_waiting_for_a_level_in_vain_fails_in_time(lager: Any) -> None:
+def test_waiting_for_a_level_in_vain_fails_in_time(lager: Command) -> None:
     lager("gpo", "gpo1", "low")
     done = lager("gpi", "gpi1", "--wait-for", "high", "--timeout", "0.1")
     assert (done.returncode, done.stdout) == (1, "")
     assert "gpi1 did not change to 1 within 0.1 s." in done.stderr
 
 
-def test_a_held_line_is_released_by_ctrl_c(start: Any, lager: Any) -> None:
+def test_a_held_line_is_released_by_ctrl_c(start: Starter, lager: Command) -> None:
     lager("gpo", "gpo1", "low")
     holding = start(LAGER, "gpo", "gpo1", "high", "--hold")
     holding.err.expect("holding gpo1 at 1; press Ctrl-C to release it")
@@ -121,14 +124,14 @@ def test_a_held_line_is_released_by_ctrl_c(start: Any, lager: Any) -> None:
 
 
 @pytest.mark.parametrize("command", ["supply", "battery", "eload", "adc", "dac", "gpi", "gpo", "uart"])
-def test_without_a_net_the_nets_of_the_type_are_listed(lager: Any, command: str) -> None:
+def test_without_a_net_the_nets_of_the_type_are_listed(lager: Command, command: str) -> None:
     type = "gpio" if command in ("gpi", "gpo") else command
     listed = lager(command).stdout.splitlines()
     every = json.loads(lager("nets", "--json").stdout)
     assert [line.split()[0] for line in listed] == ["NET", *(net["name"] for net in every if net["type"] == type)]
 
 
-def test_a_default_net_stands_for_a_net_that_is_left_out(lager: Any, defaults: Any) -> None:
+def test_a_default_net_stands_for_a_net_that_is_left_out(lager: Command, defaults: Any) -> None:
     defaults("--supply-net", "supply3", "--dac-net", "dac1", "--gpio-net", "gpo1")
     assert lager("supply", "voltage", "2.5").stdout == "2.5 V\n"
     assert "supply3 (channel 2)" in lager("supply").stdout
@@ -143,7 +146,7 @@ def test_a_default_net_stands_for_a_net_that_is_left_out(lager: Any, defaults: A
 
 
 @pytest.mark.parametrize("table", ["default_nets = 5", "[default_nets]\nsupply = 2"])
-def test_a_file_with_wrong_defaults_is_named_and_not_changed(lager: Any, tmp_path: Path, table: str) -> None:
+def test_a_file_with_wrong_defaults_is_named_and_not_changed(lager: Command, tmp_path: Path, table: str) -> None:
     file = tmp_path / "home" / "lager" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text(table)
@@ -155,13 +158,13 @@ def test_a_file_with_wrong_defaults_is_named_and_not_changed(lager: Any, tmp_pat
 
 
 @pytest.mark.parametrize("passed_on", ["[1]", "{", "5", '{"supply": 5}'])
-def test_defaults_that_a_desk_has_passed_on_may_be_anything(lager: Any, passed_on: str) -> None:
+def test_defaults_that_a_desk_has_passed_on_may_be_anything(lager: Command, passed_on: str) -> None:
     done = lager("supply", "voltage", LAGER_DEFAULT_NETS=passed_on)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
 
 
-def test_all_runs_of_the_user_are_ended_at_once(start: Any, lager: Any, client: Any) -> None:
+def test_all_runs_of_the_user_are_ended_at_once(start: Starter, lager: Command, client: Client) -> None:
     for _ in range(2):
         start(LAGER, "python", "-d", "-c", "from lager import pause; pause('here')")
         client.paused()

@@ -1,9 +1,11 @@
 """The examples in the style of other bench systems, one for each net type, do on the bench what they say."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.fixtures import Command
+from tests.station import Station
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 pytestmark = pytest.mark.usefixtures("bench")
@@ -34,7 +36,7 @@ PRINTED = {
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_an_example_prints_what_the_bench_does(lager: Any, station: Any, name: str) -> None:
+def test_an_example_prints_what_the_bench_does(lager: Command, station: Station, name: str) -> None:
     if name == "any_instrument.py":  # the one net that the bench does not have: it is without limits
         path = Path(station.env["LAGER_NETS"])
         path.write_text(path.read_text() + '\n[nets.any1]\ntype = "scpi"\ninstrument = "mux1"\n')

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lager.drivers.scripted_instrument import ScriptedInstrument
+from tests.fixtures import Command
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
 
 pytestmark = pytest.mark.usefixtures("bench")
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("bench")
         ("-٣", 2, "'-٣' is not valid"), ("500mA", 2, "'500mA' is not valid"), ("", 2, "'' is not valid"),
     ],
 )  # fmt: skip
-def test_an_invalid_value_is_refused_with_the_valid_ones(lager: Any, value: Any, code: Any, said: Any) -> None:
+def test_an_invalid_value_is_refused_with_the_valid_ones(lager: Command, value: str, code: int, said: str) -> None:
     before = lager("supply", "supply2", "--json").stdout
     refused = lager("supply", "supply2", "voltage", value, "--wait", "1")
     assert refused.returncode == code
@@ -32,14 +33,14 @@ def test_an_invalid_value_is_refused_with_the_valid_ones(lager: Any, value: Any,
 
 
 @pytest.mark.parametrize("typed", [("2500mV",), ("2.5", "V"), ("--", "2.5V"), ("2.5e0", "--json")])
-def test_a_value_may_have_its_unit(lager: Any, typed: Any) -> None:
+def test_a_value_may_have_its_unit(lager: Command, typed: tuple[str, ...]) -> None:
     done = lager("supply", "supply2", "voltage", *typed)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(lager("supply", "supply2", "--json").stdout)["voltage_set"] == 2.5
 
 
 @pytest.mark.parametrize("words", [["adc", "adc1", "-1"], ["supply", "-1"], ["supply", "supply2", "-1"]])
-def test_a_negative_number_is_never_taken_for_an_option(lager: Any, words: Any) -> None:
+def test_a_negative_number_is_never_taken_for_an_option(lager: Command, words: list[str]) -> None:
     done = lager(*words)
     assert done.returncode in (1, 2)
     assert "-1" in done.stderr
@@ -51,7 +52,7 @@ def test_a_negative_number_is_never_taken_for_an_option(lager: Any, words: Any) 
     [["adc", "adc1", "--wait", "1_0"], ["adc", "adc1", "--wait", "-1"], ["uart", "uart1", "--baudrate", "9_600"],
      ["python", "x", "--timeout", "٣"], ["python", "--reattach", "x", "--tail", "1_0"]],
 )  # fmt: skip
-def test_every_number_of_an_option_is_decimal(lager: Any, words: Any) -> None:
+def test_every_number_of_an_option_is_decimal(lager: Command, words: list[str]) -> None:
     done = lager(*words)
     assert done.returncode == 2
     assert done.stderr.rstrip().splitlines()[-1].startswith(f"Error: Invalid value for '{words[-2]}': '")
@@ -101,7 +102,7 @@ ANSWERS: dict[str, dict[str, str | dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("command", ANSWERS)
-def test_every_command_answers(lager: Any, command: Any) -> None:
+def test_every_command_answers(lager: Command, command: Any) -> None:
     for arguments, expected in ANSWERS[command].items():
         done = lager(command, *arguments.split())
         assert (done.returncode, done.stderr) == (0, ""), arguments
@@ -113,7 +114,7 @@ def test_every_command_answers(lager: Any, command: Any) -> None:
             assert re.fullmatch(rf"{expected}\n?", done.stdout), f"{arguments}: {done.stdout}"
 
 
-def test_clear_resets_what_has_tripped(lager: Any) -> None:
+def test_clear_resets_what_has_tripped(lager: Command) -> None:
     for words in ("ovp 2", "voltage 1", "enable", "voltage 3"):
         assert lager("supply", "supply2", *words.split()).returncode == 0, words
     tripped = json.loads(lager("supply", "supply2", "state", "--json").stdout)
@@ -125,7 +126,7 @@ def test_clear_resets_what_has_tripped(lager: Any) -> None:
     assert (cleared["enabled"], cleared["ovp_tripped"]) == (False, False)
 
 
-def test_reading_a_driven_line_leaves_it_driven(lager: Any) -> None:
+def test_reading_a_driven_line_leaves_it_driven(lager: Command) -> None:
     lager("gpo", "gpo1", "0")
     for _ in range(2):
         assert lager("gpi", "gpo1").stdout == "0\n"
@@ -135,7 +136,7 @@ def test_reading_a_driven_line_leaves_it_driven(lager: Any) -> None:
     assert lager("gpi", "gpi1").stdout == "1\n"
 
 
-def test_json_of_each(lager: Any) -> None:
+def test_json_of_each(lager: Command) -> None:
     assert json.loads(lager("adc", "adc4", "--json").stdout)["net"] == "adc4"
     state = json.loads(lager("supply", "supply2", "state", "--json").stdout)
     assert (state["net"], state["channel"], state["enabled"]) == ("supply2", 1, False)
@@ -146,21 +147,21 @@ def test_json_of_each(lager: Any) -> None:
 @pytest.mark.parametrize(
     "command", ["supply nothere", "supply adc1", "adc supply2", "supply supply2 voltage abc", "gpo gpo1 2", "gpo gpo1"]
 )
-def test_wrong_use_is_one_sentence_and_a_hint(lager: Any, command: Any) -> None:
+def test_wrong_use_is_one_sentence_and_a_hint(lager: Command, command: str) -> None:
     done = lager(*command.split())
     assert done.returncode in (1, 2)
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
 
 
-def test_a_command_for_another_type_names_the_right_one(lager: Any) -> None:
+def test_a_command_for_another_type_names_the_right_one(lager: Command) -> None:
     for net, kind, right in (("supply2", "supply", "supply"), ("gpo1", "gpio", "gpi")):
         done = lager("adc", net)
         assert done.returncode == 1
         assert done.stderr == f"lager: The net {net} is of type {kind}, not adc. Try: lager {right} {net}\n"
 
 
-def test_a_state_with_a_missing_answer_shows_the_rest(lager: Any, tmp_path: Path) -> None:
+def test_a_state_with_a_missing_answer_shows_the_rest(lager: Command, tmp_path: Path) -> None:
     place = next(index for index, (asked, _) in enumerate(dp800.STATE) if asked == ":OUTP:OVP:QUES? CH1")
     script = [*dp800.STATE[:place], (":OUTP:OVP:QUES? CH1", "?!"), *dp800.OPEN, *dp800.STATE[place + 1 :]]
     with ScriptedInstrument(*script, *script, *script) as instrument:
@@ -179,7 +180,7 @@ def test_a_state_with_a_missing_answer_shows_the_rest(lager: Any, tmp_path: Path
     assert ovp.stdout == "8.8 V\n"
 
 
-def test_a_coupled_output_is_read_and_switched_off_but_not_set(lager: Any, tmp_path: Path) -> None:
+def test_a_coupled_output_is_read_and_switched_off_but_not_set(lager: Command, tmp_path: Path) -> None:
     identity = ("*IDN?", "RIGOL TECHNOLOGIES,DP832,DP8C1,00.01.16")
     opened = [identity]
     script = [*opened, *dp800.STATE[1:], *opened, *dp800.DISABLE[1:], *opened, (":OUTP:TRAC? CH1", "ON")]
@@ -196,6 +197,6 @@ def test_a_coupled_output_is_read_and_switched_off_but_not_set(lager: Any, tmp_p
     assert "track each other" in refused.stderr
 
 
-def test_a_choice_that_is_missing_is_shown_in_lines(lager: Any) -> None:
+def test_a_choice_that_is_missing_is_shown_in_lines(lager: Command) -> None:
     done = lager("completion")
     assert done.stderr.endswith("Choose from:\n  bash,\n  zsh,\n  fish\n")

@@ -2,16 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.fixtures import Command, ScreenStarter
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def test_check_lists_the_nets_that_share_a_terminal(lager: Any, station: Any, tmp_path: Path) -> None:
+def test_check_lists_the_nets_that_share_a_terminal(lager: Command, station: Station, tmp_path: Path) -> None:
     text = Path(station.env["LAGER_NETS"]).read_text()
     assert "terminal" not in lager("nets", "check").stdout
     text += '[nets.vdd]\ntype = "supply"\ninstrument = "psu1"\nchannel = 1\nmax_voltage = 3.3\n'
@@ -27,7 +28,7 @@ def test_check_lists_the_nets_that_share_a_terminal(lager: Any, station: Any, tm
     assert "5 V is over its limit of 3.3 V" in refused.stderr
 
 
-def test_import_of_another_list(lager: Any, tmp_path: Path) -> None:
+def test_import_of_another_list(lager: Command, tmp_path: Path) -> None:
     saved = [
         {
             "name": "supply9",
@@ -47,7 +48,7 @@ def test_import_of_another_list(lager: Any, tmp_path: Path) -> None:
     assert f"supply9 is a net of type supply on {it}\n" in done.stderr
 
 
-def test_import_writes_nothing_if_a_limit_would_be_lost(lager: Any, tmp_path: Path) -> None:
+def test_import_writes_nothing_if_a_limit_would_be_lost(lager: Command, tmp_path: Path) -> None:
     saved = {"name": "supply9", "role": "power-supply", "instrument": "Rigol_DP821", "address": "TCPIP::1.2.3.4::INSTR"}
     limits = {"safety_limits": {"max_voltage": 3.6}}
     (tmp_path / "saved.json").write_text(json.dumps([{**saved, "pin": 1, **limits}]))
@@ -64,14 +65,14 @@ def test_import_writes_nothing_if_a_limit_would_be_lost(lager: Any, tmp_path: Pa
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_each_net_is_one_row_on_a_terminal(lager: Any, screen: Any, columns: Any) -> None:
+def test_each_net_is_one_row_on_a_terminal(lager: Command, screen: ScreenStarter, columns: int) -> None:
     names = [net["name"] for net in json.loads(lager("nets", "--json").stdout)]
     one = screen(LAGER, "nets", columns=columns, rows=40)
     one.wait()
     assert [line.split()[0] for line in one.lines] == ["NET", *names]
 
 
-def test_a_long_result_wraps_within_its_column(bench: Any, screen: Any, tmp_path: Path) -> None:
+def test_a_long_result_wraps_within_its_column(bench: Process, screen: ScreenStarter, tmp_path: Path) -> None:
     nets = tmp_path / "gone.toml"
     nets.write_text('[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::127.0.0.1::1::SOCKET"\ntimeout = 0.5\n')
     one = screen(LAGER, "nets", "check", LAGER_NETS=str(nets))
@@ -83,7 +84,9 @@ def test_a_long_result_wraps_within_its_column(bench: Any, screen: Any, tmp_path
     assert total == "0 OK, 1 FAIL."
 
 
-def test_a_long_message_is_broken_between_words_on_a_terminal(screen: Any, lager: Any, tmp_path: Path) -> None:
+def test_a_long_message_is_broken_between_words_on_a_terminal(
+    screen: ScreenStarter, lager: Command, tmp_path: Path
+) -> None:
     nets = tmp_path / "nets.toml"
     nets.write_text(f'[instruments.a]\nmodel = "DP821"\naddress = "{"word " * 40}"\n')
     one = screen(LAGER, "nets", LAGER_NETS=str(nets))
@@ -96,7 +99,7 @@ def test_a_long_message_is_broken_between_words_on_a_terminal(screen: Any, lager
 EVIL = "evil\\u001b[2J\\nlager: All is well."
 
 
-def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager: Any, tmp_path: Path) -> None:
+def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager: Command, tmp_path: Path) -> None:
     nets = tmp_path / "nets.toml"
     nets.write_text(
         '[instruments.a]\nmodel = "DP821"\naddress = "here"\ntimeout = "x"\n'
@@ -113,7 +116,7 @@ def test_a_wrong_nets_file_has_a_line_for_each_mistake_and_no_escape(lager: Any,
     assert all(line.startswith("  ") for line in (*mistakes, last))
 
 
-def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager: Any, tmp_path: Path) -> None:
+def test_a_wrong_nets_file_is_refused_with_all_its_mistakes(lager: Command, tmp_path: Path) -> None:
     (tmp_path / "nets.toml").write_text(
         '[instruments.a]\nmodel = "DP821"\n[nets.b]\ntype = "suply"\ninstrument = "c"\n'
     )

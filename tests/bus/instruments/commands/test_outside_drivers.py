@@ -10,8 +10,11 @@ import pytest
 from lagerd.bench.bench import Bench
 from lagerd.bench.models.supplies.keithley_2200 import Keithley2200
 from lagerd.bench.thread import running
+from tests.client import Client
 from tests.documents import PAGES
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER
+from tests.station import Station
 
 
 class P100(Keithley2200):
@@ -51,7 +54,7 @@ def nets(tmp_path: Path, device: P100) -> Iterator[Any]:
 
 
 def test_script_command_pause_and_safe_state_use_it(
-    nets: Any, device: Any, lager: Any, start: Any, script: Any, client: Any, own_station: Any
+    nets: Any, device: P100, lager: Command, start: Starter, script: ScriptWriter, client: Client, own_station: Station
 ) -> None:
     def run(*words: str) -> Any:
         return lager(*words, LAGER_NETS=nets)
@@ -72,7 +75,7 @@ def test_script_command_pause_and_safe_state_use_it(
     assert not device.output.on
 
 
-def test_the_drivers_are_listed_and_a_broken_one_with_its_reason(nets: Any, lager: Any) -> None:
+def test_the_drivers_are_listed_and_a_broken_one_with_its_reason(nets: Any, lager: Command) -> None:
     listed = lager("nets", "drivers", LAGER_NETS=nets)
     assert listed.returncode == 1
     assert "P100" in listed.stdout

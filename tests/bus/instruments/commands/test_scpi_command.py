@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 HOLDS = "from lager import Net, pause; net = Net.get('raw', type='scpi'); pause('held')"
 
 
 @pytest.fixture
-def nets(bench: Any, tmp_path: Path, station: Any) -> str:
+def nets(bench: Process, tmp_path: Path, station: Station) -> str:
     """A nets file with an scpi net on the supply, which is meant to bypass the limits of the others."""
     simulated = Path(station.env["LAGER_NETS"]).read_text()
     path = tmp_path / "with_scpi.toml"
@@ -20,7 +23,7 @@ def nets(bench: Any, tmp_path: Path, station: Any) -> str:
     return str(path)
 
 
-def test_a_query_is_printed_and_a_command_is_sent(lager: Any, nets: Any) -> None:
+def test_a_query_is_printed_and_a_command_is_sent(lager: Command, nets: str) -> None:
     def scpi(*words: str) -> Any:
         return lager("scpi", *words, LAGER_NETS=nets)
 
@@ -38,7 +41,9 @@ def test_a_query_is_printed_and_a_command_is_sent(lager: Any, nets: Any) -> None
 
 
 @pytest.mark.variant
-def test_it_is_claimed_and_used_through_a_pause_like_every_net(lager: Any, nets: Any, start: Any, client: Any) -> None:
+def test_it_is_claimed_and_used_through_a_pause_like_every_net(
+    lager: Command, nets: str, start: Starter, client: Client
+) -> None:
     process = start(LAGER, "python", "-c", HOLDS, LAGER_NETS=nets)
     pause = client.paused()
     busy = lager("scpi", "raw", "*IDN?", LAGER_NETS=nets)

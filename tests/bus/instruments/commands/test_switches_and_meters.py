@@ -2,12 +2,13 @@
 
 import json
 import os
-from typing import Any
 
 import pytest
 
-from tests.bus.instruments.safe_bench import INSTRUMENTS
-from tests.processes import LAGER
+from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.processes import LAGER, Process
 
 HOLDS = """
 import lager
@@ -26,7 +27,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_the_commands_switch_measure_and_read(bench: Any, lager: Any) -> None:
+def test_the_commands_switch_measure_and_read(bench: Process, lager: Command) -> None:
     assert lager("switch", "relay1").stdout == "relay1 (channel 103)\n  switch  off\n"
     assert lager("switch", "relay1", "on").stdout == ""
     assert lager("dmm", "dmm1", "resistance").stdout == "10 Ω\n"
@@ -47,7 +48,7 @@ def test_the_commands_switch_measure_and_read(bench: Any, lager: Any) -> None:
 
 @pytest.mark.variant
 def test_through_a_pause_a_relay_is_switched_and_a_meter_keeps_its_function(
-    bench: Any, run: Any, client: Any, lager: Any
+    bench: Process, run: Starter, client: Client, lager: Command
 ) -> None:
     process = run(HOLDS)
     pause = client.paused()
@@ -65,7 +66,7 @@ def test_through_a_pause_a_relay_is_switched_and_a_meter_keeps_its_function(
 
 @pytest.mark.parametrize(("safe", "state"), [('safe = "off"', "0"), ("", "1")])
 def test_a_crash_opens_a_relay_that_has_a_safe_state_and_leaves_another(
-    nets: Any, start: Any, script: Any, client: Any, safe: Any, state: Any
+    nets: SafeBench, start: Starter, script: ScriptWriter, client: Client, safe: str, state: str
 ) -> None:
     nets.add(relay1=safe)
     process = start(LAGER, "python", script(CRASHES))
@@ -76,7 +77,7 @@ def test_a_crash_opens_a_relay_that_has_a_safe_state_and_leaves_another(
 
 
 @pytest.mark.variant
-def test_lager_off_lists_a_relay_that_it_leaves_on(nets: Any, lager: Any) -> None:
+def test_lager_off_lists_a_relay_that_it_leaves_on(nets: SafeBench, lager: Command) -> None:
     assert lager("switch", "relay1", "on").returncode == 0
     left = lager("off", "relay1")
     assert (left.returncode, "left on: it has no safe state" in left.stdout) == (1, True), left

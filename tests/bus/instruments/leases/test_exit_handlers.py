@@ -1,9 +1,11 @@
 """What a script does with its nets when it ends: in its exit handlers, whenever they were registered."""
 
 import sys
-from typing import Any
 
 import pytest
+
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 
 pytestmark = pytest.mark.usefixtures("bench")
 
@@ -36,7 +38,7 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("case", SCRIPTS)
 def test_an_exit_handler_switches_off_what_the_script_opened_later(
-    run: Any, client: Any, lager: Any, case: Any
+    run: Starter, client: Client, lager: Command, case: str
 ) -> None:
     process = run(SCRIPTS[case])
     process.out.expect("off again")
@@ -48,14 +50,16 @@ def test_an_exit_handler_switches_off_what_the_script_opened_later(
 
 
 @pytest.mark.variant
-def test_the_nets_of_a_script_that_ends_are_released_and_not_lost(run: Any, client: Any) -> None:
+def test_the_nets_of_a_script_that_ends_are_released_and_not_lost(run: Starter, client: Client) -> None:
     process = run("from lager import Net\nnet = Net.get('supply2', type='supply')\n")
     assert client.expect("Released").args[1] == "released"
     assert process.wait() == 0
 
 
 @pytest.mark.variant
-def test_an_exit_handler_of_plain_python_uses_the_nets_too(start: Any, script: Any, lager: Any) -> None:
+def test_an_exit_handler_of_plain_python_uses_the_nets_too(
+    start: Starter, script: ScriptWriter, lager: Command
+) -> None:
     process = start(sys.executable, script("import lager\n" + SCRIPTS["the net that is open"]))
     process.out.expect("off again")
     assert process.wait() == 0

@@ -16,7 +16,9 @@ from lager.bus.facade import Bus
 from lager.bus.received import Call, Signal
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
 from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import PATIENCE
+from tests.station import Station
 
 INSTRUMENTS = "com.lager.Instruments"
 PATH = "/com/lager/Instruments"
@@ -59,7 +61,7 @@ def key(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def hold(start: Any, script: Any, key: Any) -> Any:
+def hold(start: Starter, script: ScriptWriter, key: Any) -> Any:
     """Start a process that holds the instrument."""
 
     def holder(text: Any = HOLD, **env: Any) -> Any:
@@ -88,11 +90,11 @@ def queued(client: Client, key: str) -> int:
 
 
 def say(process: Any, line: Any = "\n") -> None:
-    process.popen.stdin.write(line.encode())
-    process.popen.stdin.flush()
+    process.stdin.write(line.encode())
+    process.stdin.flush()
 
 
-def test_one_holder_until_it_releases(hold: Any, client: Any, key: Any) -> None:
+def test_one_holder_until_it_releases(hold: Any, client: Client, key: Any) -> None:
     process = hold()
     process.out.expect("holding")
     lease = leases(client)[key]
@@ -106,7 +108,7 @@ def test_one_holder_until_it_releases(hold: Any, client: Any, key: Any) -> None:
     assert released(client, key) == "gone"
 
 
-def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Any, key: Any) -> None:
+def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Client, key: Any) -> None:
     """As in the moment before lagerd hears of a release."""
     lease = claim(client, key)
     assert key in leases(client)
@@ -117,7 +119,7 @@ def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Any, key: An
 
 
 def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(
-    hold: Any, own_station: Any, client: Any, key: Any
+    hold: Any, own_station: Station, client: Client, key: Any
 ) -> None:
     process = hold()
     process.out.expect("holding")
@@ -129,7 +131,9 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(
     assert os.listdir(own_station.folder / "lager" / "leases") == []
 
 
-def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start: Any, script: Any, key: Any) -> None:
+def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(
+    start: Starter, script: ScriptWriter, key: Any
+) -> None:
     text = """
         import signal
         from lager.instruments.lease import claim
@@ -151,7 +155,7 @@ def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(start: Any, scr
     assert process.out.rest() == "interrupted\nholding\n"
 
 
-def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station: Any) -> None:
+def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station: Station) -> None:
     reader, writer = os.pipe()
 
     async def call() -> None:
@@ -182,7 +186,7 @@ def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station: Any) -> Non
     os.close(reader)
 
 
-def test_a_forked_child_holds_nothing(hold: Any, client: Any, key: Any) -> None:
+def test_a_forked_child_holds_nothing(hold: Any, client: Client, key: Any) -> None:
     """Neither after its parent has released nor after its parent was killed."""
     text = HOLD.replace('print("holding"', "child = os.fork()\nif child == 0:\n    signal.pause()\nprint('holding'")
     process = hold("import signal" + text)
@@ -199,7 +203,7 @@ def test_a_forked_child_holds_nothing(hold: Any, client: Any, key: Any) -> None:
 
 @pytest.mark.variant
 def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_dies(
-    hold: Any, client: Any, key: Any
+    hold: Any, client: Client, key: Any
 ) -> None:
     text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
         "from lager.instruments.lease import claim",
@@ -219,7 +223,7 @@ def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_die
     os.close(claim(client, key))
 
 
-def test_a_script_that_executes_another_program_releases_its_instruments(hold: Any, client: Any, key: Any) -> None:
+def test_a_script_that_executes_another_program_releases_its_instruments(hold: Any, client: Client, key: Any) -> None:
     process = hold(HOLD.replace("lease.release()", "os.execvp('sleep', ['sleep', '600'])"))
     process.out.expect("holding")
     say(process)
@@ -229,7 +233,7 @@ def test_a_script_that_executes_another_program_releases_its_instruments(hold: A
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold: Any, times: Any) -> None:
+def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold: Any, times: int) -> None:
     process = hold(HOLD.replace("lease.release()", "os.execv(sys.executable, [sys.executable, *sys.argv])"))
     for _ in range(times):
         process.out.expect("holding")
@@ -244,7 +248,7 @@ ALL_INHERITABLE = (
 
 @pytest.mark.variant
 def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program(
-    hold: Any, client: Any, key: Any
+    hold: Any, client: Client, key: Any
 ) -> None:
     becomes = f"{ALL_INHERITABLE}; os.execvp('sleep', ['sleep', '600'])"
     process = hold(HOLD.replace("lease.release()", becomes))
@@ -268,7 +272,7 @@ def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program
         "subprocess.run(LOOK, close_fds=False, preexec_fn=lambda: None)",
     ],
 )
-def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Any, child: Any) -> None:
+def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Any, child: str) -> None:
     text = HOLD.replace("lease.release()", child + "\nlease.release()")
     process = hold("import shlex, subprocess\nLOOK = ['/bin/ls', '-l', '/proc/self/fd']\n" + text)
     process.out.expect("holding")
@@ -279,7 +283,7 @@ def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Any, child
 
 
 def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(
-    hold: Any, own_station: Any, client: Any, key: Any
+    hold: Any, own_station: Station, client: Client, key: Any
 ) -> None:
     process = hold()
     process.out.expect("holding")
@@ -295,7 +299,7 @@ def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(
 
 @pytest.mark.variant
 def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(
-    hold: Any, own_station: Any, client: Any, key: Any
+    hold: Any, own_station: Station, client: Client, key: Any
 ) -> None:
     process = hold()
     process.out.expect("holding")
@@ -307,7 +311,7 @@ def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(
     os.close(claim(client, key))
 
 
-def test_the_queue_survives_lagerd(hold: Any, own_station: Any, client: Any, key: Any) -> None:
+def test_the_queue_survives_lagerd(hold: Any, own_station: Station, client: Client, key: Any) -> None:
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -319,7 +323,7 @@ def test_the_queue_survives_lagerd(hold: Any, own_station: Any, client: Any, key
     second.out.expect("holding")
 
 
-def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Any, key: Any) -> None:
+def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Client, key: Any) -> None:
     fd = claim(client, key, name="psu")
     began = time.monotonic()
     with pytest.raises(InstrumentBusy, match="psu is held by"):
@@ -328,7 +332,7 @@ def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Any, key: A
     os.close(fd)
 
 
-def test_a_dead_waiter_is_skipped(hold: Any, client: Any, station: Any, key: Any) -> None:
+def test_a_dead_waiter_is_skipped(hold: Any, client: Client, station: Station, key: Any) -> None:
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -345,7 +349,9 @@ def test_a_dead_waiter_is_skipped(hold: Any, client: Any, station: Any, key: Any
 
 
 @pytest.mark.variant
-def test_the_refusal_names_the_pause_and_how_to_open_its_console(run: Any, client: Any, lager: Any, key: Any) -> None:
+def test_the_refusal_names_the_pause_and_how_to_open_its_console(
+    run: Starter, client: Client, lager: Command, key: Any
+) -> None:
     text = (
         "from lager import pause\nfrom lager.instruments.lease import claim\n"
         f"lease = claim({key!r}, net='adc1', name='daq1')\npause('look at it', interactive=True, timeout=60)\n"
@@ -364,19 +370,19 @@ def test_the_refusal_names_the_pause_and_how_to_open_its_console(run: Any, clien
 
 
 @pytest.mark.parametrize("bad", ["", "../x", "a/b", ".", "..", ".hidden", "x" * 101, "a b", "\n", "ä"])
-def test_an_invalid_key_is_refused(client: Any, bad: Any) -> None:
+def test_an_invalid_key_is_refused(client: Client, bad: str) -> None:
     with pytest.raises(InvalidArgument):
         claim(client, bad)
 
 
 @pytest.mark.parametrize("wrong", [{"wait": -1.0}, {"wait": float("nan")}, {"wait": "1"}, {"net": 3}])
-def test_invalid_details_are_refused(client: Any, key: Any, wrong: Any) -> None:
+def test_invalid_details_are_refused(client: Client, key: Any, wrong: Any) -> None:
     with pytest.raises(InvalidArgument):
         claim(client, key, **wrong)
 
 
 def test_only_the_holder_releases_and_what_is_denied_is_logged(
-    hold: Any, own_station: Any, client: Any, key: Any
+    hold: Any, own_station: Station, client: Client, key: Any
 ) -> None:
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
@@ -386,7 +392,7 @@ def test_only_the_holder_releases_and_what_is_denied_is_logged(
         client.call("Release", "s", "nothing-of-the-kind", name=INSTRUMENTS)
 
 
-def test_the_lease_is_a_lock_that_cannot_be_written(client: Any, key: Any) -> None:
+def test_the_lease_is_a_lock_that_cannot_be_written(client: Client, key: Any) -> None:
     fd = claim(client, key)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(fd, b"x")
@@ -396,7 +402,7 @@ def test_the_lease_is_a_lock_that_cannot_be_written(client: Any, key: Any) -> No
 
 @pytest.mark.slow
 def test_two_hundred_processes_take_turns_in_order(
-    start: Any, script: Any, client: Any, tmp_path: Path, key: Any
+    start: Starter, script: ScriptWriter, client: Client, tmp_path: Path, key: Any
 ) -> None:
     """Never two at once, none starves, and first come, first served."""
     gate = claim(client, key)
@@ -408,7 +414,9 @@ def test_two_hundred_processes_take_turns_in_order(
 
 
 @pytest.mark.parametrize("claims", [40, 300])
-def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client: Any, station: Any, key: Any, claims: Any) -> None:
+def test_whoever_looks_all_the_time_never_makes_a_claim_fail(
+    client: Client, station: Station, key: Any, claims: int
+) -> None:
     """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
     watcher, counts = Client(station.address), {"looks": 0, "met": 0}
 
@@ -445,7 +453,7 @@ def test_whoever_looks_all_the_time_never_makes_a_claim_fail(client: Any, statio
     assert counts["looks"] > 10
 
 
-def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client: Any, key: Any) -> None:
+def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client: Client, key: Any) -> None:
     fd = claim(client, key)
     assert client.expect("Claimed").args[0] == key
     with pytest.raises(InstrumentBusy):

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.plain_python import ON
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.processes import Process
 
 SWITCHED_ON = """
 import asyncio, contextlib, gc, sys
@@ -81,7 +83,7 @@ except Exception: power_off()""",
 @pytest.mark.parametrize("text", LEFT.values(), ids=LEFT)
 @pytest.mark.parametrize("variables", [ON, {}], ids=["run", "no run"])
 def test_a_function_that_an_error_has_left_lets_its_supply_go(
-    start: Any, script: Any, bench: Any, text: Any, variables: Any
+    start: Starter, script: ScriptWriter, bench: Process, text: Any, variables: Any
 ) -> None:
     process = start(sys.executable, script(f"{SWITCHED_ON}{text}\nprint(supply().state().enabled)\n"), **variables)
     assert (process.wait(), process.out.rest()) == (0, "False\n"), process.err.rest()
@@ -125,7 +127,7 @@ print(nets[0].name, nets[0].is_open())""",
 
 
 @pytest.mark.parametrize("text", HELD.values(), ids=HELD)
-def test_a_net_that_is_in_use_stays_open(start: Any, script: Any, bench: Any, text: Any) -> None:
+def test_a_net_that_is_in_use_stays_open(start: Starter, script: ScriptWriter, bench: Process, text: Any) -> None:
     process = start(sys.executable, script(f"{SWITCHED_ON}{REFUSED}{text}\n"), **ON)
     assert process.wait() == 0, process.err.rest()
     assert sorted(process.out.rest().split()) in (["NetConflict", "supply2"], ["NetConflict", "True", "supply2"])
@@ -156,7 +158,7 @@ def test_fails_with_a_net_of_its_own(powered):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("words", [[], ["--showlocals"], ["-n", "1"]], ids=["plain", "showlocals", "xdist"])
-def test_a_failing_test_lets_its_net_go(lager: Any, tmp_path: Path, bench: Any, words: Any) -> None:
+def test_a_failing_test_lets_its_net_go(lager: Command, tmp_path: Path, bench: Process, words: Any) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", *words]
     done = lager("python", "-m", "pytest", *options, "test_it.py")

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, Process
+from tests.station import Station
 
 # Says what it does, line by line: `hold NAME`, `connect`, `close`.
 HOLDER = """
@@ -54,7 +57,7 @@ class Adapters:
 
 
 @pytest.fixture
-def adapters(tmp_path: Path, station: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapters]:
+def adapters(tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapters]:
     found = Adapters(tmp_path)
     yield found
     for end in found.opened:
@@ -62,7 +65,7 @@ def adapters(tmp_path: Path, station: Any, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def nets(tmp_path: Path, station: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def nets(tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Write a nets file: each keyword is a net and an instrument of the same name, its value the path."""
 
     def write(**paths: object) -> None:
@@ -77,16 +80,15 @@ def nets(tmp_path: Path, station: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def holder(start: Any, script: Any) -> Any:
+def holder(start: Starter, script: ScriptWriter) -> Any:
     """A script that executes commands; what it printed."""
 
     def begin() -> Any:
         process: Process = start("python", script(HOLDER), stdin=subprocess.PIPE)
 
         def tell(line: str) -> str:
-            assert process.popen.stdin is not None
-            process.popen.stdin.write(line.encode() + b"\n")
-            process.popen.stdin.flush()
+            process.stdin.write(line.encode() + b"\n")
+            process.stdin.flush()
             return process.out.expect("\n").strip()
 
         return tell
@@ -94,7 +96,7 @@ def holder(start: Any, script: Any) -> Any:
     return begin
 
 
-def test_every_name_of_a_port_is_one_lease(adapters: Any, nets: Any, holder: Any, lager: Any) -> None:
+def test_every_name_of_a_port_is_one_lease(adapters: Adapters, nets: Any, holder: Any, lager: Command) -> None:
     tty_path = adapters.plug("by-id", "by-path")
     nets(by_id=adapters.folder / "by-id", by_path=adapters.folder / "by-path", plain=tty_path)
     one = holder()
@@ -110,14 +112,14 @@ def test_every_name_of_a_port_is_one_lease(adapters: Any, nets: Any, holder: Any
 
 @pytest.mark.parametrize("address", ["{}", "ASRL{}::INSTR", "rtu:{}"])
 def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
-    adapters: Any,
+    adapters: Adapters,
     tmp_path: Path,
-    station: Any,
-    script: Any,
-    start: Any,
-    lager: Any,
+    station: Station,
+    script: ScriptWriter,
+    start: Starter,
+    lager: Command,
     monkeypatch: pytest.MonkeyPatch,
-    address: Any,
+    address: str,
 ) -> None:
     plain, other = adapters.plug("by-id"), address.format(adapters.folder / "by-id")
     model, type = {"{}": ("serial", "uart"), "rtu:{}": ("modbus-coils", "switch")}.get(address, ("KA3005P", "supply"))
@@ -149,7 +151,7 @@ def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
 
 
 @pytest.mark.variant
-def test_a_script_that_holds_the_port_under_another_name_says_so(adapters: Any, nets: Any, holder: Any) -> None:
+def test_a_script_that_holds_the_port_under_another_name_says_so(adapters: Adapters, nets: Any, holder: Any) -> None:
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
     one("hold by_id")
@@ -159,7 +161,7 @@ def test_a_script_that_holds_the_port_under_another_name_says_so(adapters: Any, 
 
 
 def test_a_claim_waits_for_a_port_under_another_name(
-    adapters: Any, nets: Any, holder: Any, start: Any, client: Any
+    adapters: Adapters, nets: Any, holder: Any, start: Starter, client: Client
 ) -> None:
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
@@ -167,7 +169,7 @@ def test_a_claim_waits_for_a_port_under_another_name(
     names = ("plain", "plain", "by_id")
     waiting = [start(LAGER, "uart", name, "--wait", "60", stdin=subprocess.PIPE) for name in names]
     for process in waiting:
-        process.popen.stdin.close()
+        process.stdin.close()
         client.expect("Queued")
     one("close")
     for process in waiting:
@@ -175,7 +177,7 @@ def test_a_claim_waits_for_a_port_under_another_name(
 
 
 def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(
-    adapters: Any, nets: Any, holder: Any, lager: Any
+    adapters: Adapters, nets: Any, holder: Any, lager: Command
 ) -> None:
     adapters.plug("dut")
     nets(dut=adapters.folder / "dut", other=adapters.folder / "other")
@@ -193,7 +195,7 @@ def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(
 
 @pytest.mark.variant
 def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(
-    adapters: Any, nets: Any, holder: Any, lager: Any
+    adapters: Adapters, nets: Any, holder: Any, lager: Command
 ) -> None:
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
@@ -209,7 +211,9 @@ def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(
     assert lager("uart", "b").returncode == 0
 
 
-def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters: Any, nets: Any, holder: Any) -> None:
+def test_a_link_that_later_leads_to_another_users_port_is_not_opened(
+    adapters: Adapters, nets: Any, holder: Any
+) -> None:
     adapters.plug("a")
     second = adapters.plug()
     nets(a=adapters.folder / "a", plain=second)
@@ -226,7 +230,7 @@ def test_a_link_that_later_leads_to_another_users_port_is_not_opened(adapters: A
 
 @pytest.mark.variant
 def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(
-    adapters: Any, nets: Any, holder: Any, lager: Any
+    adapters: Adapters, nets: Any, holder: Any, lager: Command
 ) -> None:
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
@@ -241,7 +245,9 @@ def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(
 
 
 @pytest.mark.variant
-def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(adapters: Any, nets: Any, holder: Any, lager: Any) -> None:
+def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(
+    adapters: Adapters, nets: Any, holder: Any, lager: Command
+) -> None:
     first = adapters.plug("a")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
     one = holder()

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, Starter
+from tests.loopback import Loopback
 from tests.patterns import search
 from tests.processes import LAGER
+from tests.station import Station
 
 HOLDS = """
 import lager, threading
@@ -29,7 +33,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_readings_go_to_a_csv_file_with_units_and_time_stamps(lager: Any, tmp_path: Path) -> None:
+def test_readings_go_to_a_csv_file_with_units_and_time_stamps(lager: Command, tmp_path: Path) -> None:
     assert lager("dac", "dac1", "1.5").returncode == 0
     done = lager("log", "supply2", "dac1", "gpi1", "--every", "0.05", "--for", "0.3", "--csv", "run.csv")
     assert (done.returncode, done.stdout) == (0, ""), done
@@ -45,7 +49,7 @@ def test_readings_go_to_a_csv_file_with_units_and_time_stamps(lager: Any, tmp_pa
     assert seconds == sorted(seconds)
 
 
-def test_without_a_file_the_readings_are_a_table_or_csv_on_standard_output(lager: Any) -> None:
+def test_without_a_file_the_readings_are_a_table_or_csv_on_standard_output(lager: Command) -> None:
     table = lager("log", "adc1", "dac1", "--for", "0", "--every", "60").stdout.splitlines()
     assert table[0].split() == ["TIME", "adc1", "voltage", "dac1", "voltage", "PROBLEM"]
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}  0\.000 V +0\.000 V", table[1])
@@ -53,7 +57,9 @@ def test_without_a_file_the_readings_are_a_table_or_csv_on_standard_output(lager
     assert (row["adc1 voltage (V)"], row["problem"]) == ("0", "")
 
 
-def test_what_others_hold_is_an_empty_cell_and_a_reason(run: Any, start: Any, client: Any, lager: Any) -> None:
+def test_what_others_hold_is_an_empty_cell_and_a_reason(
+    run: Starter, start: Starter, client: Client, lager: Command
+) -> None:
     process = run(HOLDS)
     process.out.expect("holding")
     log = start(LAGER, "log", "adc1", "adc4", "--every", "0.1", "--csv", "-")
@@ -68,7 +74,7 @@ def test_what_others_hold_is_an_empty_cell_and_a_reason(run: Any, start: Any, cl
     assert text.endswith("\n") or not text
 
 
-def test_a_paused_holder_is_read_through_its_pause(run: Any, client: Any, lager: Any) -> None:
+def test_a_paused_holder_is_read_through_its_pause(run: Starter, client: Client, lager: Command) -> None:
     run("import lager\nadc = lager.Net.get('adc1', type='adc')\nlager.pause()\n")
     client.paused()
     [row] = rows_of(lager("log", "adc1", "--for", "0", "--every", "60", "--csv", "-").stdout)
@@ -87,7 +93,7 @@ channel = 1
 """
 
 
-def test_a_late_reading_says_how_many_were_missed(lager: Any, tmp_path: Path) -> None:
+def test_a_late_reading_says_how_many_were_missed(lager: Command, tmp_path: Path) -> None:
     (tmp_path / "late.toml").write_text(LATE)
     words = ("log", "supply2", "--for", "0.3", "--every", "0.01", "--csv", "-")
     rows = rows_of(lager("bench", "late.toml", "--", LAGER, *words).stdout)
@@ -98,7 +104,7 @@ def test_a_late_reading_says_how_many_were_missed(lager: Any, tmp_path: Path) ->
 
 
 def test_an_instrument_that_never_answers_gives_exit_code_1_and_empty_cells(
-    station: Any, lager: Any, tmp_path: Path
+    station: Station, lager: Command, tmp_path: Path
 ) -> None:
     text = Path(station.env["LAGER_NETS"]).read_text()
     port = search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
@@ -114,7 +120,7 @@ def test_an_instrument_that_never_answers_gives_exit_code_1_and_empty_cells(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_with_complete_files(start: Any, tmp_path: Path, number: Any, code: Any) -> None:
+def test_a_signal_ends_it_with_complete_files(start: Starter, tmp_path: Path, number: Any, code: int) -> None:
     log = start(LAGER, "log", "adc1", "--every", "0.02", "--csv", "run.csv", "--plot", "run.svg")
     wait_for(lambda: (tmp_path / "run.csv").exists() and (tmp_path / "run.csv").read_text().count("\n") > 5)
     log.kill(number)
@@ -127,7 +133,7 @@ def test_a_signal_ends_it_with_complete_files(start: Any, tmp_path: Path, number
     assert "adc1 voltage (V)" in (tmp_path / "run.svg").read_text()
 
 
-def test_the_file_is_complete_also_after_kill_9(start: Any, tmp_path: Path) -> None:
+def test_the_file_is_complete_also_after_kill_9(start: Starter, tmp_path: Path) -> None:
     log = start(LAGER, "log", "adc1", "--every", "0.02", "--csv", "run.csv")
     wait_for(lambda: (tmp_path / "run.csv").exists() and (tmp_path / "run.csv").read_text().count("\n") > 5)
     log.kill()
@@ -155,7 +161,9 @@ def wait_for(done: Any) -> None:
         (("adc1", "--every", "0"), "0.0 is not a valid time between readings. Give 0.01 seconds or more."),
     ],
 )
-def test_bad_input_is_refused_and_loses_nothing(lager: Any, tmp_path: Path, words: Any, said: Any) -> None:
+def test_bad_input_is_refused_and_loses_nothing(
+    lager: Command, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
     (tmp_path / "there.csv").write_text("mine\n")
     refused = lager("log", *words, "--for", "0")
     assert refused.returncode in (1, 2)
@@ -164,7 +172,9 @@ def test_bad_input_is_refused_and_loses_nothing(lager: Any, tmp_path: Path, word
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
-def test_a_terminal_shows_a_sparkline_for_each_quantity(screen: Any, lager: Any, columns: Any, rows: Any) -> None:
+def test_a_terminal_shows_a_sparkline_for_each_quantity(
+    screen: ScreenStarter, lager: Command, columns: int, rows: int
+) -> None:
     view = screen(LAGER, "log", "supply2", "dac1", "--every", "0.1", columns=columns, rows=rows)
     view.until(lambda shown: re.search(r"dac1 voltage +0\.000 V  ▁▁", shown))
     assert lager("dac", "dac1", "2").returncode == 0
@@ -175,7 +185,7 @@ def test_a_terminal_shows_a_sparkline_for_each_quantity(screen: Any, lager: Any,
     assert view.wait() == 0
 
 
-def test_over_box_the_file_is_written_here(near: Any, lager: Any, tmp_path: Path) -> None:
+def test_over_box_the_file_is_written_here(near: Loopback, lager: Command, tmp_path: Path) -> None:
     done = lager("log", "adc1", "--for", "0.2", "--every", "0.1", "--csv", "here.csv", "--box", "near")
     assert (done.returncode, done.stderr) == (0, "lager: wrote here.csv\n")
     assert all(row["adc1 voltage (V)"] == "0" or row["problem"] for row in rows_of((tmp_path / "here.csv").read_text()))
@@ -199,7 +209,7 @@ print("done", recorder.rows, flush=True)
 
 
 def test_a_script_records_its_own_nets_and_others_and_goes_on_while_it_is_paused(
-    run: Any, client: Any, lager: Any, tmp_path: Path
+    run: Starter, client: Client, lager: Command, tmp_path: Path
 ) -> None:
     process = run(RECORDS)
     pause = client.paused()
@@ -215,7 +225,7 @@ def test_a_script_records_its_own_nets_and_others_and_goes_on_while_it_is_paused
     assert abs(float(after[-1]["supply2 voltage (V)"])) < 0.5
 
 
-def test_a_recorder_ends_with_its_script_and_refuses_what_it_cannot_do(run: Any, tmp_path: Path) -> None:
+def test_a_recorder_ends_with_its_script_and_refuses_what_it_cannot_do(run: Starter, tmp_path: Path) -> None:
     text = """
 import lager, os, time
 from lager.errors import LagerError
@@ -240,7 +250,7 @@ os.wait()
     assert not (tmp_path / "x.csv").exists()
 
 
-def test_a_full_disk_ends_the_readings_and_leaves_whole_rows(start: Any, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_readings_and_leaves_whole_rows(start: Starter, tmp_path: Path) -> None:
     process = start(LAGER, "log", "adc1", "--every", "0.01", "--for", "60", "--csv", "run.csv")
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1024, 1024))
     process.err.expect("lager: run.csv cannot be written: File too large. It ends here.\n")

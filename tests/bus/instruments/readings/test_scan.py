@@ -12,26 +12,29 @@ from typing import Any
 
 import pytest
 
-from tests.processes import LAGER
+from tests.client import Client
+from tests.fixtures import Command, Starter, TerminalStarter
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 MINE = "# my bench\n[instruments.dmm]\nmodel = 'serial'   # on the left\naddress = '/dev/ttyS9'\n\n# end"
 
 
 @pytest.fixture
-def addresses(bench: Any, station: Any) -> dict[str, str]:
+def addresses(bench: Process, station: Station) -> dict[str, str]:
     """The addresses of the simulated instruments."""
     known = tomllib.loads(Path(station.env["LAGER_NETS"]).read_text())["instruments"]
     return {name: one["address"] for name, one in known.items()}
 
 
-def scanned(lager: Any, *words: Any, **env: Any) -> dict[str, dict[str, Any]]:
+def scanned(lager: Command, *words: Any, **env: Any) -> dict[str, dict[str, Any]]:
     done = lager("nets", "scan", "--json", *words, **env)
     assert done.returncode == 0, done
     return {one["address"]: one for one in json.loads(done.stdout)}
 
 
 def test_a_scan_finds_the_instruments_of_the_file_and_says_how_to_add_others(
-    lager: Any, addresses: Any, tmp_path: Path
+    lager: Command, addresses: dict[str, str], tmp_path: Path
 ) -> None:
     found = scanned(lager)
     psu = found[addresses["psu1"]]
@@ -42,7 +45,9 @@ def test_a_scan_finds_the_instruments_of_the_file_and_says_how_to_add_others(
     assert f"lager nets add NAME --type supply --address {addresses['smu1']}" in shown.stdout
 
 
-def test_a_scan_leaves_alone_what_somebody_holds(lager: Any, run: Any, client: Any, addresses: Any) -> None:
+def test_a_scan_leaves_alone_what_somebody_holds(
+    lager: Command, run: Starter, client: Client, addresses: dict[str, str]
+) -> None:
     run("import lager\nnet = lager.Net.get('supply2', type='supply')\nlager.pause()\n")
     client.paused()
     held = scanned(lager)[addresses["psu1"]]
@@ -79,13 +84,13 @@ def instrument() -> Iterator[Any]:
     one.socket.close()
 
 
-def test_a_scan_sends_nothing_but_the_question_who_it_is(lager: Any, instrument: Any) -> None:
+def test_a_scan_sends_nothing_but_the_question_who_it_is(lager: Command, instrument: Any) -> None:
     [one] = [found for found in scanned(lager, instrument.address).values() if found["address"] == instrument.address]
     assert (one["identity"], one["model"], one["types"]) == ("ACME,X1,7,1.0", "X1", [])
     assert instrument.said == b"*IDN?\n"
 
 
-def test_what_does_not_answer_ends_at_the_limit(lager: Any, instrument: Any) -> None:
+def test_what_does_not_answer_ends_at_the_limit(lager: Command, instrument: Any) -> None:
     instrument.reply = b""
     [one] = [found for found in scanned(lager, instrument.address).values() if found["address"] == instrument.address]
     assert "did not answer '*IDN?'" in one["problem"]
@@ -95,13 +100,15 @@ def test_what_does_not_answer_ends_at_the_limit(lager: Any, instrument: Any) -> 
 
 
 @pytest.mark.parametrize("word", ["10.0.0.0/8", "::::", "bad host!"])
-def test_a_place_that_cannot_be_scanned_is_refused(lager: Any, word: Any) -> None:
+def test_a_place_that_cannot_be_scanned_is_refused(lager: Command, word: str) -> None:
     refused = lager("nets", "scan", word)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "Give" in refused.stderr
 
 
-def test_a_net_is_added_at_the_end_and_everything_else_stays(lager: Any, addresses: Any, tmp_path: Path) -> None:
+def test_a_net_is_added_at_the_end_and_everything_else_stays(
+    lager: Command, addresses: dict[str, str], tmp_path: Path
+) -> None:
     file = tmp_path / "nets.toml"
     file.write_text(MINE)
     os.chmod(file, 0o640)
@@ -131,7 +138,7 @@ def test_a_net_is_added_at_the_end_and_everything_else_stays(lager: Any, address
     assert lager("supply", "rail", "voltage", "3", **env).returncode == 0
 
 
-def test_the_first_net_makes_the_file(lager: Any, tmp_path: Path) -> None:
+def test_the_first_net_makes_the_file(lager: Command, tmp_path: Path) -> None:
     env = {"LAGER_NETS": str(tmp_path / "new.toml")}
     done = lager("nets", "add", "tty", "--type", "uart", "--address", "/dev/ttyUSB7", **env)
     assert done.returncode == 0, done
@@ -155,7 +162,7 @@ def test_the_first_net_makes_the_file(lager: Any, tmp_path: Path) -> None:
         (("x", "--type", "supply", "--address", "ASRL/dev/ttyS8::INSTR"), "Give --model."),
     ],
 )
-def test_a_mistake_leaves_the_file_as_it_was(lager: Any, tmp_path: Path, words: Any, said: Any) -> None:
+def test_a_mistake_leaves_the_file_as_it_was(lager: Command, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     file = tmp_path / "nets.toml"
     text = MINE.replace("# end", "[nets.dup]\ntype = 'uart'\ninstrument = 'dmm'\n# end")
     file.write_text(text)
@@ -167,7 +174,9 @@ def test_a_mistake_leaves_the_file_as_it_was(lager: Any, tmp_path: Path, words: 
     assert os.listdir(tmp_path) == ["nets.toml"]
 
 
-def test_a_net_that_was_found_can_be_used(terminal: Any, lager: Any, addresses: Any, tmp_path: Path) -> None:
+def test_a_net_that_was_found_can_be_used(
+    terminal: TerminalStarter, lager: Command, addresses: dict[str, str], tmp_path: Path
+) -> None:
     env = {"LAGER_NETS": str(tmp_path / "n.toml")}
     assert (
         lager(

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, Starter, TerminalStarter
+from tests.loopback import Loopback
 from tests.patterns import search
 from tests.processes import LAGER
+from tests.station import Station
 
 HOLDS = """
 import lager, sys, threading
@@ -36,12 +40,12 @@ INSTRUMENTS = "com.lager.Instruments"
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def nets_of(lager: Any) -> dict[str, Any]:
+def nets_of(lager: Command) -> dict[str, Any]:
     return {one["name"]: one for one in json.loads(lager("status", "--json").stdout)["nets"]}
 
 
 def test_every_net_is_read_free_or_through_the_pause_of_its_holder(
-    own_station: Any, run: Any, client: Any, lager: Any
+    own_station: Station, run: Starter, client: Client, lager: Command
 ) -> None:
     assert lager("supply", "supply1", "voltage", "5").returncode == 0
     run(HOLDS)
@@ -63,7 +67,7 @@ def test_every_net_is_read_free_or_through_the_pause_of_its_holder(
     assert found["eload1"]["held_by"] is None
 
 
-def test_what_a_running_script_holds_is_not_read(own_station: Any, run: Any, lager: Any) -> None:
+def test_what_a_running_script_holds_is_not_read(own_station: Station, run: Starter, lager: Command) -> None:
     process = run(HOLDS, "hold")
     process.out.expect("holding")
     found = nets_of(lager)
@@ -73,7 +77,7 @@ def test_what_a_running_script_holds_is_not_read(own_station: Any, run: Any, lag
     assert found["adc4"]["measured"] == {"voltage": 0.0}
 
 
-def test_a_question_is_marked(own_station: Any, run: Any, client: Any, lager: Any) -> None:
+def test_a_question_is_marked(own_station: Station, run: Starter, client: Client, lager: Command) -> None:
     run("import lager\nlager.ask('LED green?')\n")
     id = client.paused()["id"]
     shown = lager("status").stdout
@@ -84,7 +88,7 @@ def test_a_question_is_marked(own_station: Any, run: Any, client: Any, lager: An
 @pytest.mark.variant
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("rounds", [15, 40, pytest.param(3334, marks=pytest.mark.slow)])  # of three claims
-def test_nobody_is_told_busy_while_others_look_all_the_time(start: Any, run: Any, rounds: Any) -> None:
+def test_nobody_is_told_busy_while_others_look_all_the_time(start: Starter, run: Starter, rounds: int) -> None:
     watchers = [start(LAGER, "status", "--watch", "--json") for _ in range(2)]
     for watcher in watchers:
         watcher.out.expect("}\n")
@@ -93,7 +97,9 @@ def test_nobody_is_told_busy_while_others_look_all_the_time(start: Any, run: Any
     assert process.wait() == 0
 
 
-def test_looks_are_neither_signalled_nor_recorded(own_station: Any, run: Any, client: Any, lager: Any) -> None:
+def test_looks_are_neither_signalled_nor_recorded(
+    own_station: Station, run: Starter, client: Client, lager: Command
+) -> None:
     run(HOLDS)
     client.paused()
     client.passed.clear()
@@ -104,7 +110,7 @@ def test_looks_are_neither_signalled_nor_recorded(own_station: Any, run: Any, cl
 
 
 def test_an_instrument_that_does_not_answer_costs_only_its_own_nets(
-    own_station: Any, lager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_station: Station, lager: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = Path(own_station.env["LAGER_NETS"]).read_text()
     port = search(r'\[instruments.psu1\]\n.*\naddress = "TCPIP0::127.0.0.1::(\d+)::', text).group(1)
@@ -119,7 +125,7 @@ def test_an_instrument_that_does_not_answer_costs_only_its_own_nets(
 
 
 def test_without_nets_it_still_shows_the_pauses(
-    own_station: Any, run: Any, client: Any, lager: Any, tmp_path: Path
+    own_station: Station, run: Starter, client: Client, lager: Command, tmp_path: Path
 ) -> None:
     run("import lager\nlager.pause('here')\n")
     id = client.paused()["id"]
@@ -129,14 +135,14 @@ def test_without_nets_it_still_shows_the_pauses(
     assert "There is no nets file" in shown.stdout
 
 
-def test_watching_needs_a_terminal_or_json(lager: Any) -> None:
+def test_watching_needs_a_terminal_or_json(lager: Command) -> None:
     refused = lager("status", "--watch")
     assert (refused.returncode, "add --json" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
 def test_the_screen_is_live(
-    own_station: Any, screen: Any, run: Any, client: Any, lager: Any, columns: Any, rows: Any
+    own_station: Station, screen: ScreenStarter, run: Starter, client: Client, lager: Command, columns: int, rows: int
 ) -> None:
     view = screen(LAGER, "status", "--watch", columns=columns, rows=rows)
     view.until(lambda shown: re.search(r"supply2 +supply +off", shown) and re.search(r"gpo1 +gpio +- +1", shown))
@@ -155,7 +161,7 @@ def test_the_screen_is_live(
     assert view.wait() == 0
 
 
-def test_more_lines_than_fit_can_be_scrolled(own_station: Any, screen: Any) -> None:
+def test_more_lines_than_fit_can_be_scrolled(own_station: Station, screen: ScreenStarter) -> None:
     view = screen(LAGER, "status", "--watch", columns=80, rows=10)
     view.sees("more lines below")
     view.sees("supply2")
@@ -169,14 +175,14 @@ def test_more_lines_than_fit_can_be_scrolled(own_station: Any, screen: Any) -> N
 
 
 @pytest.mark.variant
-def test_on_a_box(near: Any, lager: Any) -> None:
+def test_on_a_box(near: Loopback, lager: Command) -> None:
     shown = lager("status", "--box", "near")
     assert (shown.returncode, "16 nets" in shown.stdout) == (0, True), shown
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_what_is_on_has_a_colour_unless_it_is_not_wanted(
-    terminal: Any, run: Any, client: Any, env: Any, coloured: Any
+    terminal: TerminalStarter, run: Starter, client: Client, env: Any, coloured: bool
 ) -> None:
     run(HOLDS)
     client.paused()
@@ -186,7 +192,7 @@ def test_what_is_on_has_a_colour_unless_it_is_not_wanted(
     assert "\x1b" in shown.screen.text or not coloured
 
 
-def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(start: Any) -> None:
+def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(start: Starter) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--chosen", stdin=subprocess.PIPE)
 
     def read() -> set[str]:
@@ -195,9 +201,9 @@ def test_only_the_chosen_nets_are_read_and_the_others_are_as_they_were(start: An
 
     assert read() == set()
     for words, names in (('["supply2", "adc1"]', {"supply2", "adc1"}), ('["adc1", 5]', {"adc1"}), ("7", {"adc1"})):
-        watch.popen.stdin.write(f"{words}\n".encode())
-        watch.popen.stdin.flush()
+        watch.stdin.write(f"{words}\n".encode())
+        watch.stdin.flush()
         while read() != names:
             pass
-    watch.popen.stdin.close()
+    watch.stdin.close()
     assert watch.wait() == 0

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.bus.instruments.safe_bench import SafeBench
 from tests.bus.instruments.safety.holding import HOLD
+from tests.fixtures import ScriptWriter, Starter
 
 
 @pytest.fixture
-def holder(nets: Any, start: Any, script: Any) -> Any:
+def holder(nets: SafeBench, start: Starter, script: ScriptWriter) -> Any:
     """Start a script that holds supply2 with its output on."""
 
     def begin(text: str = HOLD, *before: str) -> Any:

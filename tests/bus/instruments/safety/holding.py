@@ -7,6 +7,7 @@ from typing import Any
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.client import Client
 from tests.processes import children
+from tests.station import Station
 
 HOLD = """
 from lager import Net
@@ -34,7 +35,7 @@ def claim(client: Client, key: str, **details: Any) -> int:
     return lock
 
 
-def until_kept_ready(station: Any) -> None:
+def until_kept_ready(station: Station) -> None:
     """Wait for the process that acts without lagerd: until it has a session of its own, it is killed with lagerd."""
     while not any(os.getsid(child) == child for child in children(station.lagerd.pid)):
         time.sleep(0.01)

@@ -14,6 +14,7 @@ from lager.errors import InstrumentBusy
 from tests.bus.instruments.safe_bench import SafeBench
 from tests.bus.instruments.safety.holding import HOLD, claim, told
 from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, Process
 
 
@@ -38,7 +39,7 @@ class Ended:
 
 
 @pytest.fixture
-def ended(nets: Any, start: Any, script: Any, client: Any) -> Ended:
+def ended(nets: SafeBench, start: Starter, script: ScriptWriter, client: Client) -> Ended:
     return Ended(nets, start, script, client)
 
 
@@ -65,23 +66,25 @@ PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "ra
 @pytest.mark.parametrize(
     ("command", "ends"), [(RUN, NORMAL), (PLAIN, PLAIN_NORMAL), (RUN, MORE_NORMAL)], ids=["run", "plain", "more"]
 )
-def test_a_script_that_ends_normally_leaves_the_output_as_it_is(ended: Any, command: Any, ends: Any) -> None:
+def test_a_script_that_ends_normally_leaves_the_output_as_it_is(ended: Ended, command: Any, ends: list[str]) -> None:
     assert [end for end in ends if not ended(end, *command)] == []
 
 
 @pytest.mark.parametrize(
     ("command", "ends"), [(RUN, CRASH), (PLAIN, PLAIN_CRASH), (RUN, MORE_CRASH)], ids=["run", "plain", "more"]
 )
-def test_a_script_that_crashes_leaves_its_nets_safe(ended: Any, command: Any, ends: Any) -> None:
+def test_a_script_that_crashes_leaves_its_nets_safe(ended: Ended, command: Any, ends: list[str]) -> None:
     assert [end for end in ends if ended(end, *command)] == []
 
 
-def test_a_script_whose_parent_is_killed_cannot_tell_how_it_ended(ended: Any) -> None:
+def test_a_script_whose_parent_is_killed_cannot_tell_how_it_ended(ended: Ended) -> None:
     assert not ended("import os; os.kill(os.getppid(), 9); sys.exit(0)", *RUN)
 
 
 @pytest.mark.parametrize("ends", [("supply.close()",), ("pass", "sys.exit(0)", "with supply: pass")])
-def test_safe_after_always_makes_each_close_of_a_script_safe(nets: Any, ended: Any, lager: Any, ends: Any) -> None:
+def test_safe_after_always_makes_each_close_of_a_script_safe(
+    nets: SafeBench, ended: Ended, lager: Command, ends: tuple[str, ...]
+) -> None:
     nets.add(supply2='safe = "off"\nsafe_after = "always"')
     assert [end for end in ends if ended(end, *PLAIN)] == []
     assert lager("supply", "supply2", "enable").returncode == 0
@@ -95,21 +98,21 @@ def test_safe_after_always_makes_each_close_of_a_script_safe(nets: Any, ended: A
         ("pass", "sys.exit(0)", "raise ValueError", "import os; os._exit(0)"),
     ],
 )
-def test_off_on_exit_needs_nothing_in_the_nets_file(nets: Any, ended: Any, ends: Any) -> None:
+def test_off_on_exit_needs_nothing_in_the_nets_file(nets: SafeBench, ended: Ended, ends: tuple[str, ...]) -> None:
     nets.add()
     for end in ends:
         assert not ended(end, *PLAIN, opened=", off_on_exit=True"), end
         assert ("dac1 has no safe state" in ended.said) == ("dac1" in end)
 
 
-def test_a_safe_state_sets_its_values_in_their_order(nets: Any, ended: Any) -> None:
+def test_a_safe_state_sets_its_values_in_their_order(nets: SafeBench, ended: Ended) -> None:
     nets.add(supply2='safe = {voltage = 0.5, output = "off"}')
     assert not ended("import os; os._exit(0)", *PLAIN)
     assert float(nets.ask("psu1", ":SOUR1:VOLT?")) == pytest.approx(0.5)
 
 
 def test_what_close_cannot_make_safe_is_left_to_lagerd(
-    nets: Any, start: Any, script: Any, client: Any, bench: Any
+    nets: SafeBench, start: Starter, script: ScriptWriter, client: Client, bench: Process
 ) -> None:
     nets.add(supply2='safe = "off"\nsafe_after = "always"')
     process = start(
@@ -117,8 +120,8 @@ def test_what_close_cannot_make_safe_is_left_to_lagerd(
     )
     process.out.expect("on\n")
     bench.kill(signal.SIGSTOP)
-    process.popen.stdin.write(b"\n")
-    process.popen.stdin.flush()
+    process.stdin.write(b"\n")
+    process.stdin.flush()
     process.err.expect("supply2 could not be made safe")
     bench.kill(signal.SIGCONT)
     told(client, "MadeSafe", nets.key())

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from tests.bus.instruments.safe_bench import SafeBench
 from tests.bus.instruments.safety.holding import HOLD, claim, listed, told, until_kept_ready
+from tests.client import Client
+from tests.fixtures import Starter
 from tests.processes import children
+from tests.station import Station
 
 
 def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(
-    own_station: Any, holder: Any, nets: Any, client: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     own_station.kill_lagerd()
@@ -24,7 +28,7 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(
     assert not nets.is_on()
 
 
-def made_safe_without_lagerd(station: Any, holder: Any, nets: Any, client: Any) -> None:
+def made_safe_without_lagerd(station: Station, holder: Any, nets: SafeBench, client: Client) -> None:
     """A script is killed, and its output goes off, while there is no lagerd; the next lagerd has told of it."""
     process = holder()
     until_kept_ready(station)
@@ -38,14 +42,14 @@ def made_safe_without_lagerd(station: Any, holder: Any, nets: Any, client: Any) 
 
 @pytest.mark.variant
 def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(
-    own_station: Any, holder: Any, nets: Any, client: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client
 ) -> None:
     made_safe_without_lagerd(own_station, holder, nets, client)  # and it is recorded
     os.close(claim(client, nets.key(), wait=60.0))
 
 
 def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses_of_others(
-    own_station: Any, holder: Any, nets: Any, client: Any, run: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client, run: Starter
 ) -> None:
     run("import lager; lager.pause('look')")
     client.paused()
@@ -58,7 +62,7 @@ def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses
 
 @pytest.mark.variant
 def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_to_it(
-    own_station: Any, holder: Any, nets: Any, client: Any, run: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client, run: Starter
 ) -> None:
     run("import lager; lager.pause('look')")
     client.paused()
@@ -77,7 +81,7 @@ def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_t
 
 @pytest.mark.variant
 def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(
-    own_station: Any, holder: Any, nets: Any, client: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client
 ) -> None:
     process = holder(HOLD.replace("signal.pause()", "supply.close(); print('closed', flush=True); signal.pause()"))
     process.out.expect("closed")
@@ -90,7 +94,7 @@ def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(
 
 
 def test_a_claim_that_was_never_released_is_found_after_a_reboot(
-    own_station: Any, holder: Any, nets: Any, client: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     own_station.kill_lagerd()
@@ -109,7 +113,7 @@ def test_a_claim_that_was_never_released_is_found_after_a_reboot(
 
 @pytest.mark.variant
 def test_lagerd_is_killed_while_the_instrument_is_made_safe(
-    own_station: Any, holder: Any, nets: Any, client: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     process.kill()
@@ -121,7 +125,9 @@ def test_lagerd_is_killed_while_the_instrument_is_made_safe(
     assert listed(client) == []
 
 
-def test_a_restart_of_lagerd_forgets_no_safe_state(own_station: Any, holder: Any, nets: Any, client: Any) -> None:
+def test_a_restart_of_lagerd_forgets_no_safe_state(
+    own_station: Station, holder: Any, nets: SafeBench, client: Client
+) -> None:
     process = holder()
     own_station.kill_lagerd()
     own_station.start_lagerd()
@@ -132,7 +138,7 @@ def test_a_restart_of_lagerd_forgets_no_safe_state(own_station: Any, holder: Any
 
 
 def test_a_release_waits_for_the_next_lagerd(
-    own_station: Any, holder: Any, nets: Any, client: Any, tmp_path: Path
+    own_station: Station, holder: Any, nets: SafeBench, client: Client, tmp_path: Path
 ) -> None:
     closes = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\nsupply.close()\n"
     process = holder(HOLD.replace("signal.pause()", closes))

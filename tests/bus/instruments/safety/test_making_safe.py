@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.bus.instruments.safety.holding import HOLD, claim, listed, told
 from tests.client import NAME, PATH, Client
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.processes import Process
+from tests.station import Station
 
 
 def test_a_killed_script_leaves_its_supply_off_which_is_a_change_of_the_pauses_of_others(
-    holder: Any, nets: Any, client: Any
+    holder: Any, nets: SafeBench, client: Client
 ) -> None:
     client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "0ddba115"}, timeout=None))
     assert client.paused()["id"] == "0ddba115"
@@ -48,7 +51,7 @@ signal.pause()
 
 @pytest.mark.variant
 def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child_of_it_has_open(
-    start: Any, script: Any, nets: Any, client: Any
+    start: Starter, script: ScriptWriter, nets: SafeBench, client: Client
 ) -> None:
     """The child has a copy of the lease, and one of the connection to lagerd."""
     process = start(sys.executable, script(HOLD.replace("signal.pause()", FORKS)), LAGER_PROCESS_ID="4f0c4a52")
@@ -61,7 +64,9 @@ def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child
     assert (client.list(), listed(client)) == ([], [])
 
 
-def test_a_claim_that_waits_comes_after_the_safe_state(holder: Any, nets: Any, client: Any, station: Any) -> None:
+def test_a_claim_that_waits_comes_after_the_safe_state(
+    holder: Any, nets: SafeBench, client: Client, station: Station
+) -> None:
     process = holder()
     waiter = Client(station.address)
     try:
@@ -80,7 +85,7 @@ def test_a_claim_that_waits_comes_after_the_safe_state(holder: Any, nets: Any, c
 
 @pytest.mark.variant
 def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(
-    holder: Any, nets: Any, bench: Any, client: Any, lager: Any
+    holder: Any, nets: SafeBench, bench: Process, client: Client, lager: Command
 ) -> None:
     process = holder()
     bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
@@ -96,7 +101,9 @@ def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(
     assert not nets.is_on()
 
 
-def test_several_nets_of_one_instrument_are_made_safe_together(nets: Any, start: Any, script: Any, client: Any) -> None:
+def test_several_nets_of_one_instrument_are_made_safe_together(
+    nets: SafeBench, start: Starter, script: ScriptWriter, client: Client
+) -> None:
     nets.add(dac1='safe = "off"', gpo1='safe = "off"', gpi1='safe = "release"')
     text = """
 from lager import Net
@@ -117,7 +124,7 @@ signal.pause()
     assert details["reason"] == "dac1 0 V; gpo1 level 0"
 
 
-def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets: Any, holder: Any, client: Any) -> None:
+def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets: SafeBench, holder: Any, client: Client) -> None:
     nets.add()
     process = holder()
     process.kill()
@@ -126,7 +133,7 @@ def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets: Any, hold
     assert nets.is_on()
 
 
-def test_a_command_leaves_the_output_as_it_is(nets: Any, lager: Any, client: Any) -> None:
+def test_a_command_leaves_the_output_as_it_is(nets: SafeBench, lager: Command, client: Client) -> None:
     for words in (["voltage", "3.3"], ["enable"], ["state"]):
         assert lager("supply", "supply2", *words).returncode == 0
     assert nets.is_on()

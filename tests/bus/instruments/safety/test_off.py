@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.bus.instruments.safety.holding import HOLD, listed, told
+from tests.client import Client
+from tests.fixtures import Command, Starter
 from tests.processes import LAGER
 
 
@@ -23,7 +25,7 @@ def rows(done: Any) -> dict[str, tuple[bool, str]]:
 PAUSED = HOLD.replace("signal.pause()", "pause('look')").replace("import Net", "import Net, pause")
 
 
-def test_off_switches_off_what_is_free_and_reads_it_back(nets: Any, lager: Any) -> None:
+def test_off_switches_off_what_is_free_and_reads_it_back(nets: SafeBench, lager: Command) -> None:
     assert lager("supply", "supply2", "enable").returncode == 0
     assert lager("supply", "supply3", "enable").returncode == 0  # which has no safe state
     done = lager("off", "--json")
@@ -37,7 +39,7 @@ def test_off_switches_off_what_is_free_and_reads_it_back(nets: Any, lager: Any) 
     assert "adc1" not in found
 
 
-def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets: Any, lager: Any) -> None:
+def test_off_leaves_a_dac_without_a_safe_state_and_says_so(nets: SafeBench, lager: Command) -> None:
     assert lager("dac", "dac1", "2.5").returncode == 0
     assert lager("gpo", "gpo1", "1").returncode == 0
     done = lager("off")
@@ -64,7 +66,7 @@ def another_model(text: str) -> str:
 # An instrument that is there has answered at once; one that is not is tried again for seven seconds.
 @pytest.mark.parametrize(("fault", "why"), [(another_model, "DL3021"), (unplugged, "cannot be reached")])
 def test_off_twice_at_once_and_beside_an_instrument_that_fails(
-    nets: Any, lager: Any, start: Any, fault: Any, why: Any
+    nets: SafeBench, lager: Command, start: Starter, fault: Any, why: str
 ) -> None:
     assert lager("supply", "supply2", "enable").returncode == 0
     nets.path.write_text(fault(nets.path.read_text()))
@@ -78,7 +80,7 @@ def test_off_twice_at_once_and_beside_an_instrument_that_fails(
     assert not nets.is_on()
 
 
-def test_off_of_one_net_leaves_the_others(nets: Any, lager: Any) -> None:
+def test_off_of_one_net_leaves_the_others(nets: SafeBench, lager: Command) -> None:
     for net in ("supply2", "supply3"):
         assert lager("supply", net, "enable").returncode == 0
     assert lager("off", "supply3").returncode == 0
@@ -89,7 +91,9 @@ def test_off_of_one_net_leaves_the_others(nets: Any, lager: Any) -> None:
     assert not nets.is_on(1)  # though the other name is wrong
 
 
-def test_off_reaches_through_a_pause_and_the_script_goes_on(nets: Any, run: Any, client: Any, lager: Any) -> None:
+def test_off_reaches_through_a_pause_and_the_script_goes_on(
+    nets: SafeBench, run: Starter, client: Client, lager: Command
+) -> None:
     script = run(PAUSED + "print(supply.state().enabled)\n")
     pause = client.paused()
     assert nets.is_on()
@@ -102,7 +106,7 @@ def test_off_reaches_through_a_pause_and_the_script_goes_on(nets: Any, run: Any,
     assert script.wait() == 0
 
 
-def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets: Any, holder: Any, lager: Any) -> None:
+def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets: SafeBench, holder: Any, lager: Command) -> None:
     process = holder()
     done = lager("off")
     assert done.returncode == 1
@@ -112,12 +116,14 @@ def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets: Any, holder:
     process.kill()
 
 
-def test_off_waits_for_no_statement_in_a_console(nets: Any, run: Any, client: Any, lager: Any, start: Any) -> None:
+def test_off_waits_for_no_statement_in_a_console(
+    nets: SafeBench, run: Starter, client: Client, lager: Command, start: Starter
+) -> None:
     run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
     pause = client.paused()
     console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
-    console.popen.stdin.write(b"print('busy'); import threading; threading.Event().wait(100)\n")
-    console.popen.stdin.flush()
+    console.stdin.write(b"print('busy'); import threading; threading.Event().wait(100)\n")
+    console.stdin.flush()
     console.out.expect("busy")
     assert rows(lager("off", "supply2", "--json"))["supply2"] == (True, "output off")
     assert not nets.is_on()
@@ -126,14 +132,14 @@ def test_off_waits_for_no_statement_in_a_console(nets: Any, run: Any, client: An
 
 @pytest.mark.variant
 def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do(
-    nets: Any, run: Any, client: Any, lager: Any, start: Any
+    nets: SafeBench, run: Starter, client: Client, lager: Command, start: Starter
 ) -> None:
     run(PAUSED.replace("pause('look')", "pause('look', interactive=True)"))
     pause = client.paused()
     console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
     held = "print('busy')\n while True: pass"
-    console.popen.stdin.write(f"with supply.session.exchange():\n {held}\n\n".encode())
-    console.popen.stdin.flush()
+    console.stdin.write(f"with supply.session.exchange():\n {held}\n\n".encode())
+    console.stdin.flush()
     console.out.expect("busy")
     off, said = rows(lager("off", "supply2", "--json"))["supply2"]
     assert (off, said) == (False, "A console keeps the instrument in the middle of an exchange; press Ctrl-C in it.")
@@ -144,7 +150,7 @@ def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do
 
 
 def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(
-    nets: Any, holder: Any, client: Any, lager: Any
+    nets: SafeBench, holder: Any, client: Client, lager: Command
 ) -> None:
     process = holder()
     text = nets.path.read_text()
@@ -158,7 +164,7 @@ def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(
     client.call("Clear", "s", nets.key(), name=INSTRUMENTS)
 
 
-def test_off_of_either_role_of_an_instrument_leaves_its_role(nets: Any, lager: Any) -> None:
+def test_off_of_either_role_of_an_instrument_leaves_its_role(nets: SafeBench, lager: Command) -> None:
     assert lager("battery", "battery1", "enable").returncode == 0
     found = rows(lager("off", "--json"))
     assert found["battery1"] == (True, "output off")

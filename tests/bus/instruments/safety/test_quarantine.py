@@ -10,13 +10,16 @@ import pytest
 
 from lager.errors import Quarantined
 from tests import documents
-from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.bus.instruments.safety.holding import claim, listed, told, until_kept_ready
-from tests.processes import LAGER, children
+from tests.client import Client
+from tests.fixtures import Command, TerminalStarter
+from tests.processes import LAGER, Process, children
+from tests.station import Station
 
 
 def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_cleared(
-    own_station: Any, holder: Any, nets: Any, client: Any, lager: Any
+    own_station: Station, holder: Any, nets: SafeBench, client: Client, lager: Command
 ) -> None:
     """Also after lagerd was killed and started again."""
     process = holder()
@@ -45,7 +48,7 @@ def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_clear
 
 @pytest.mark.slow
 def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(
-    own_station: Any, holder: Any, nets: Any, bench: Any, client: Any
+    own_station: Station, holder: Any, nets: SafeBench, bench: Process, client: Client
 ) -> None:
     process = holder()
     until_kept_ready(own_station)
@@ -77,7 +80,7 @@ def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(
 
 @pytest.mark.variant
 def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(
-    holder: Any, nets: Any, client: Any, lager: Any, terminal: Any
+    holder: Any, nets: SafeBench, client: Client, lager: Command, terminal: TerminalStarter
 ) -> None:
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
@@ -103,7 +106,7 @@ def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(
     assert lager("instruments", "clear", "psu1", "--yes").returncode == 1
 
 
-def test_the_documented_end_of_a_quarantine(holder: Any, nets: Any, client: Any, lager: Any) -> None:
+def test_the_documented_end_of_a_quarantine(holder: Any, nets: SafeBench, client: Client, lager: Command) -> None:
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
     process.kill()

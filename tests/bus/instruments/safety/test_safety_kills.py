@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -83,7 +82,7 @@ class Kills:
                         os.kill(pids[name], signal.SIGKILL)
                 if name == "script":
                     off.start()
-            lived = self.station.lagerd is not None
+            lived = self.station.has_lagerd
             if not lived:
                 self.station.start_lagerd()
             took = self.off_after if lived else self.off_after_start
@@ -126,7 +125,6 @@ class Kills:
 
     def _kill_safe_process(self, every: bool) -> None:
         """Kill one of the processes that are kept ready, or all of them, and those that they have forked."""
-        assert self.station.lagerd is not None
         kept = children(self.station.lagerd.pid)
         for process in kept if every else kept and [self.random.choice(kept)]:
             for pid in (*children(process), process):
@@ -153,14 +151,14 @@ def kill(station: Station, nets: SafeBench, folder: Path, times: int, seed: int)
 
 @pytest.mark.parametrize(("times", "seed"), [(3, 20), (6, 1)])
 def test_nothing_stays_on_after_kills_at_random(
-    own_station: Any, nets: Any, tmp_path: Path, times: Any, seed: Any
+    own_station: Station, nets: SafeBench, tmp_path: Path, times: int, seed: int
 ) -> None:
     kill(own_station, nets, tmp_path, times, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_nothing_stays_on_after_500_kills_at_random(own_station: Any, nets: Any, tmp_path: Path) -> None:
+def test_nothing_stays_on_after_500_kills_at_random(own_station: Station, nets: SafeBench, tmp_path: Path) -> None:
     times = int(os.environ.get("KILLS", "500"))
     kills = kill(own_station, nets, tmp_path, times, seed=int(os.environ.get("SEED", "2")))
     for what, took in (

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from lagerd.bench.bench import Bench
 from lagerd.bench.models.supplies.keysight_e36300 import E36312A
 from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER
 
 INSTRUMENTS = "com.lager.Instruments"
@@ -66,7 +69,9 @@ def nets_file(folder: Path, line: str) -> str:
 
 
 @pytest.fixture
-def paused(simulated: Any, client: Any, start: Any, script: Any, tmp_path: Path, until_the_end: Any) -> Any:
+def paused(
+    simulated: Simulated, client: Client, start: Starter, script: ScriptWriter, tmp_path: Path, until_the_end: ExitStack
+) -> Any:
     """The script, its pause, and its clock, which a line moves on."""
     nets = nets_file(tmp_path, "deadman = 60")
     ticks, clock = os.pipe()
@@ -79,7 +84,7 @@ def paused(simulated: Any, client: Any, start: Any, script: Any, tmp_path: Path,
 
 @pytest.mark.parametrize("ends", ["resume", "kill -9"])
 def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(
-    ends: Any, simulated: Any, client: Any, paused: Any
+    ends: str, simulated: Simulated, client: Client, paused: Any
 ) -> None:
     process, pause, clock = paused
     assert simulated.supply.watchdog.armed
@@ -105,7 +110,7 @@ def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_
 
 
 def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(
-    simulated: Any, client: Any, paused: Any, tmp_path: Path
+    simulated: Simulated, client: Client, paused: Any, tmp_path: Path
 ) -> None:
     process, pause, _ = paused
     key = file.load(tmp_path / "nets.toml").instruments["psu1"].key

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.client import Client
+from tests.station import Station
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 PAUSES = """
@@ -27,7 +29,7 @@ print("goes on", flush=True)
 """
 
 
-def changes(client: Any, pause: Any) -> Any:
+def changes(client: Client, pause: Any) -> Any:
     [found] = [one for one in client.list() if one["id"] == pause["id"]]
     return found["changes"]
 
@@ -43,11 +45,11 @@ def line(text: Any, how: Any) -> Any:
     return re.compile(rf"{re.escape(text)} \({ME}, {re.escape(how)}, \d\d:\d\d:\d\d\)\Z")
 
 
-def key_of(client: Any, name: Any) -> Any:
+def key_of(client: Client, name: Any) -> Any:
     return next(one["instrument"] for one in client.call("List", name=INSTRUMENTS) if one["name"] == name)
 
 
-def at_the_instrument(station: Any, command: Any, name: Any = "psu1") -> None:
+def at_the_instrument(station: Station, command: Any, name: Any = "psu1") -> None:
     """Send a command to a simulated instrument, as somebody who turns its knob."""
     nets = tomllib.loads(Path(station.env["LAGER_NETS"]).read_text())
     _, host, port, _ = nets["instruments"][name]["address"].split("::")

@@ -21,13 +21,16 @@ from tests.bus.instruments.while_paused.changed_bench import (
     line,
     printed,
 )
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER
+from tests.station import Station
 
 pytestmark = pytest.mark.usefixtures("bench")
 
 
 def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes(
-    run: Any, client: Any, lager: Any
+    run: Starter, client: Client, lager: Command
 ) -> None:
     lager("supply", "supply2", "voltage", "3.3")
     process = run(PAUSES)
@@ -51,7 +54,7 @@ def test_what_a_command_sets_is_listed_and_printed_by_the_script_when_it_resumes
 
 
 def test_what_is_set_through_the_pause_and_in_its_console_names_who_set_it_and_how(
-    run: Any, client: Any, lager: Any
+    run: Starter, client: Client, lager: Command
 ) -> None:
     process = run(HOLDS)
     pause = client.paused()
@@ -87,23 +90,23 @@ for volts in map(float, sys.stdin):
 
 
 def test_another_script_is_named_and_only_what_it_sets_during_the_pause(
-    run: Any, client: Any, start: Any, script: Any
+    run: Starter, client: Client, start: Starter, script: ScriptWriter
 ) -> None:
     other = start(LAGER, "python", script(OTHER, "sweep.py"), stdin=subprocess.PIPE)
     other.out.expect("set\n")
     process = run(PAUSES)
     pause = client.paused()
     for volts in (1.0, 1.0, 2.0):  # the second changes nothing
-        other.popen.stdin.write(f"{volts}\n".encode())
-        other.popen.stdin.flush()
+        other.stdin.write(f"{volts}\n".encode())
+        other.stdin.flush()
         other.out.expect(f"set {volts}")
     client.heard(other_pid(client))
     assert [one["new"] for one in changes(client, pause)] == pytest.approx([1.0, 2.0], abs=0.002)
     client.call("Continue", "s", pause["id"])
     found = printed(process)
     assert line("dac1 voltage 0.500 → 1.000 V", "sweep.py").match(found[0]), found
-    other.popen.stdin.write(b"3\n")
-    other.popen.stdin.flush()
+    other.stdin.write(b"3\n")
+    other.stdin.flush()
     other.out.expect("set 3")
     second = run(PAUSES)
     assert client.paused()["changes"] == []
@@ -111,11 +114,13 @@ def test_another_script_is_named_and_only_what_it_sets_during_the_pause(
     assert printed(second) == []
 
 
-def other_pid(client: Any) -> Any:
+def other_pid(client: Client) -> Any:
     return next(one["pid"] for one in client.call("List", name=INSTRUMENTS) if one["name"] == "daq1")
 
 
-def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_changes(run: Any, client: Any) -> None:
+def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_changes(
+    run: Starter, client: Client
+) -> None:
     waits = run(PAUSES)
     first = client.paused()  # what the next script sets is a change for this pause
     process = run(HOLDS)
@@ -128,7 +133,7 @@ def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_cha
     assert len(printed(waits)) == 3
 
 
-def test_only_the_holder_records_and_only_what_is_a_change(run: Any, client: Any) -> None:
+def test_only_the_holder_records_and_only_what_is_a_change(run: Starter, client: Client) -> None:
     run(HOLDS)
     pause = client.paused()
     psu1 = key_of(client, "psu1")
@@ -144,7 +149,7 @@ def test_only_the_holder_records_and_only_what_is_a_change(run: Any, client: Any
     client.call("Continue", "s", pause["id"])
 
 
-def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run: Any, client: Any) -> None:
+def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run: Starter, client: Client) -> None:
     run(PAUSES)
     pause = client.paused()
     client.call("Claim", "sa{sv}", "mine", {"net": "n", "name": "mine"}, name=INSTRUMENTS)
@@ -175,7 +180,9 @@ def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run: Any, cl
     assert client.resumed(pause["id"])[1]["changes_left_out"] == 52
 
 
-def test_changes_survive_a_restart_of_lagerd(run: Any, client: Any, lager: Any, own_station: Any) -> None:
+def test_changes_survive_a_restart_of_lagerd(
+    run: Starter, client: Client, lager: Command, own_station: Station
+) -> None:
     lager("supply", "supply2", "voltage", "1")
     process = run(PAUSES)
     pause = client.paused()
@@ -222,7 +229,7 @@ EVERY = [
 ]
 
 
-def test_every_driver_says_what_it_sets(run: Any, client: Any, lager: Any) -> None:
+def test_every_driver_says_what_it_sets(run: Starter, client: Client, lager: Command) -> None:
     run(PAUSES)
     pause = client.paused()
     seen = 0
@@ -236,7 +243,9 @@ def test_every_driver_says_what_it_sets(run: Any, client: Any, lager: Any) -> No
 
 
 @pytest.mark.variant
-def test_what_another_thread_of_the_script_sets_is_a_change_with_its_name(run: Any, client: Any, lager: Any) -> None:
+def test_what_another_thread_of_the_script_sets_is_a_change_with_its_name(
+    run: Starter, client: Client, lager: Command
+) -> None:
     text = HOLDS.replace(
         "lager.pause(",
         """
@@ -250,8 +259,8 @@ lager.pause(""",
     )
     process = run(text, stdin=subprocess.PIPE)
     pause = client.paused()
-    process.popen.stdin.write(b"2.5\n")
-    process.popen.stdin.flush()
+    process.stdin.write(b"2.5\n")
+    process.stdin.flush()
     process.out.expect("set 2.5")
     client.call("Continue", "s", pause["id"])
     [said] = printed(process)
@@ -260,7 +269,7 @@ lager.pause(""",
 
 @pytest.mark.variant
 def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(
-    run: Any, client: Any, lager: Any, station: Any
+    run: Starter, client: Client, lager: Command, station: Station
 ) -> None:
     process = run(HOLDS)
     pause = client.paused()
@@ -279,7 +288,7 @@ def test_what_a_borrower_sets_names_the_borrower_and_is_no_turn_of_a_knob(
 
 
 @pytest.mark.variant
-def test_what_lager_off_switches_off_names_who_did_it(run: Any, client: Any, lager: Any) -> None:
+def test_what_lager_off_switches_off_names_who_did_it(run: Starter, client: Client, lager: Command) -> None:
     lager("supply", "supply2", "voltage", "2")
     lager("supply", "supply2", "enable")
     process = run(PAUSES)

@@ -11,12 +11,17 @@ from lager.errors import Failed
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.bus.instruments.while_paused.changed_bench import HOLDS, at_the_instrument, key_of, printed
 from tests.bus.instruments.while_paused.held_instrument import HeldInstrument
+from tests.client import Client
+from tests.fixtures import Command, Starter
 from tests.processes import PATIENCE
+from tests.station import Station
 
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def test_a_turn_of_the_knob_is_found_at_the_resume(run: Any, client: Any, station: Any, lager: Any) -> None:
+def test_a_turn_of_the_knob_is_found_at_the_resume(
+    run: Starter, client: Client, station: Station, lager: Command
+) -> None:
     process = run(HOLDS)
     pause = client.paused()
     lager("supply", "supply2", "--through")  # after the first reading, which holds the instrument
@@ -53,7 +58,7 @@ print("goes on", flush=True)
 
 
 @pytest.mark.parametrize("pauses", [8, 50, pytest.param(1000, marks=pytest.mark.slow)])
-def test_quiet_pauses_report_nothing(run: Any, client: Any, lager: Any, pauses: Any) -> None:
+def test_quiet_pauses_report_nothing(run: Starter, client: Client, lager: Command, pauses: int) -> None:
     process = run(EVERYTHING, str(pauses))
     for number in range(pauses):
         pause = client.paused()
@@ -80,7 +85,7 @@ print("goes on", flush=True)
 
 
 @pytest.fixture
-def silent_at(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def silent_at(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Make the instrument of supply2 one that keeps silent at a question, until it is told to go on."""
     made = []
 
@@ -99,7 +104,7 @@ def silent_at(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         instrument.close()
 
 
-def test_a_resume_during_the_first_reading_cancels_it(run: Any, client: Any, silent_at: Any) -> None:
+def test_a_resume_during_the_first_reading_cancels_it(run: Starter, client: Client, silent_at: Any) -> None:
     instrument = silent_at(":SOUR1:VOLT?", 60)
     process = run(HOLDS_ONE)
     pause = client.paused()
@@ -114,7 +119,7 @@ def test_a_resume_during_the_first_reading_cancels_it(run: Any, client: Any, sil
 
 
 def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(
-    run: Any, client: Any, silent_at: Any
+    run: Starter, client: Client, silent_at: Any
 ) -> None:
     instrument = silent_at(":SOUR1:VOLT 1", 60)
     process = run(HOLDS_ONE)
@@ -129,7 +134,7 @@ def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(
 
 
 @pytest.mark.variant
-def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run: Any, client: Any, silent_at: Any) -> None:
+def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run: Starter, client: Client, silent_at: Any) -> None:
     silent_at(":SOUR1:VOLT?", 0.2)
     process = run(HOLDS_ONE)
     pause = client.paused()

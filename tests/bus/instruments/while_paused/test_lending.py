@@ -5,14 +5,17 @@ import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from lager.errors import InstrumentBusy, InvalidArgument, NoSuchInstrument
-from tests.bus.instruments.safe_bench import INSTRUMENTS
+from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import PATIENCE
+from tests.station import Station
 
 LENDER = """
 import lager
@@ -54,7 +57,7 @@ of_impatient_lagerd = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def lent(nets: Any, run: Any, client: Any) -> Any:
+def lent(nets: SafeBench, run: Starter, client: Client) -> Any:
     """Start a script that holds supply2, and lend it; return the script and its pause."""
 
     def begin(**options: Any) -> Any:
@@ -67,13 +70,13 @@ def lent(nets: Any, run: Any, client: Any) -> Any:
 
 
 @pytest.fixture
-def borrower(start: Any, script: Any, until_the_end: Any) -> Any:
+def borrower(start: Starter, script: ScriptWriter, until_the_end: ExitStack) -> Any:
     """Start a script that borrows supply2; `says` lets it use the instrument and returns what it prints."""
 
     def begin() -> Any:
         reading, writing = os.pipe()
         until_the_end.callback(os.close, writing)
-        process = start(sys.executable, script(BORROWER, "borrower.py"), stdin=reading)
+        process: Any = start(sys.executable, script(BORROWER, "borrower.py"), stdin=reading)
         os.close(reading)
         process.out.expect("borrowed 3.3\n")
         process.use = lambda: os.write(writing, b"\n")
@@ -82,11 +85,11 @@ def borrower(start: Any, script: Any, until_the_end: Any) -> Any:
     return begin
 
 
-def lend(client: Any, pause: Any, nets: Any, **options: Any) -> float:
+def lend(client: Client, pause: Any, nets: SafeBench, **options: Any) -> float:
     return float(client.call("Lend", "ssa{sv}", pause["id"], nets.key(), options, name=INSTRUMENTS))
 
 
-def give_back(client: Any, nets: Any) -> None:
+def give_back(client: Client, nets: SafeBench) -> None:
     client.call("Return", "s", nets.key(), name=INSTRUMENTS, timeout=60)
 
 
@@ -95,12 +98,14 @@ def held(client: Client) -> list[dict[str, Any]]:
     return leases
 
 
-def claim(client: Client, nets: Any, **details: Any) -> int:
+def claim(client: Client, nets: SafeBench, **details: Any) -> int:
     lock: int = client.call("Claim", "sa{sv}", nets.key(), {"net": "x", "name": "psu1", **details}, name=INSTRUMENTS)
     return lock
 
 
-def test_an_instrument_is_lent_used_by_a_command_and_returned(nets: Any, run: Any, client: Any, lager: Any) -> None:
+def test_an_instrument_is_lent_used_by_a_command_and_returned(
+    nets: SafeBench, run: Starter, client: Client, lager: Command
+) -> None:
     process = run(LENDER)
     pause = client.paused()
     assert lager("supply", "supply2", "voltage", "4").returncode == 75
@@ -123,7 +128,7 @@ def test_an_instrument_is_lent_used_by_a_command_and_returned(nets: Any, run: An
 
 @pytest.mark.variant
 def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(
-    lent: Any, borrower: Any, nets: Any, client: Any
+    lent: Any, borrower: Any, nets: SafeBench, client: Client
 ) -> None:
     process, pause = lent()
     other = borrower()
@@ -136,7 +141,7 @@ def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(
     process.out.expect("after: 3.3\n")
 
 
-def test_the_end_of_the_pause_takes_the_instrument_back(lent: Any, borrower: Any, client: Any) -> None:
+def test_the_end_of_the_pause_takes_the_instrument_back(lent: Any, borrower: Any, client: Client) -> None:
     process, pause = lent()
     other = borrower()
     client.call("Continue", "s", pause["id"])
@@ -145,7 +150,7 @@ def test_the_end_of_the_pause_takes_the_instrument_back(lent: Any, borrower: Any
     other.out.expect("LoanEnded The loan of psu1 has ended: the script that lent it was resumed.")
 
 
-def test_a_loan_ends_after_its_time(lent: Any, client: Any, nets: Any) -> None:
+def test_a_loan_ends_after_its_time(lent: Any, client: Client, nets: SafeBench) -> None:
     lent(seconds=1.0)
     deadline = time.monotonic() + 30
     while held(client)[0]["lent_to"] and time.monotonic() < deadline:
@@ -156,7 +161,7 @@ def test_a_loan_ends_after_its_time(lent: Any, client: Any, nets: Any) -> None:
 
 @of_impatient_lagerd
 def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_on_without_it(
-    lent: Any, client: Any, nets: Any
+    lent: Any, client: Client, nets: SafeBench
 ) -> None:
     process, pause = lent()
     fd = claim(client, nets, script="borrower.py")
@@ -172,7 +177,7 @@ def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_o
 
 
 @pytest.mark.variant
-def test_the_death_of_a_borrower_ends_its_claim_only(lent: Any, borrower: Any, nets: Any, client: Any) -> None:
+def test_the_death_of_a_borrower_ends_its_claim_only(lent: Any, borrower: Any, nets: SafeBench, client: Client) -> None:
     _, _ = lent()
     borrower().kill()
     os.close(claim(client, nets, wait=30.0))
@@ -181,7 +186,9 @@ def test_the_death_of_a_borrower_ends_its_claim_only(lent: Any, borrower: Any, n
     assert held(client)[0]["lent_to"] == "*"
 
 
-def test_after_the_death_of_the_lender_its_nets_are_made_safe(lent: Any, nets: Any, client: Any, borrower: Any) -> None:
+def test_after_the_death_of_the_lender_its_nets_are_made_safe(
+    lent: Any, nets: SafeBench, client: Client, borrower: Any
+) -> None:
     _, pause = lent()
     other = borrower()
     os.kill(pause["pid"], signal.SIGKILL)
@@ -193,7 +200,7 @@ def test_after_the_death_of_the_lender_its_nets_are_made_safe(lent: Any, nets: A
 
 @of_impatient_lagerd
 def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quarantined(
-    lent: Any, nets: Any, client: Any
+    lent: Any, nets: SafeBench, client: Client
 ) -> None:
     _, pause = lent()
     fd = claim(client, nets)
@@ -209,7 +216,7 @@ def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quara
     os.close(claim(client, nets, wait=30.0))
 
 
-def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Any, client: Any, nets: Any) -> None:
+def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Any, client: Client, nets: SafeBench) -> None:
     lent(to="nobody")
     assert held(client)[0]["lent_to"] == "nobody"
     with pytest.raises(InstrumentBusy, match=r"psu1 is held by .*, lent to nobody until \d\d:\d\d:\d\d\."):
@@ -217,7 +224,7 @@ def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Any, client: Any, nets
     give_back(client, nets)
 
 
-def test_one_borrower_at_a_time_and_the_next_waits(lent: Any, client: Any, nets: Any) -> None:
+def test_one_borrower_at_a_time_and_the_next_waits(lent: Any, client: Client, nets: SafeBench) -> None:
     lent()
     first = claim(client, nets)
     with pytest.raises(InstrumentBusy, match=r"lent by .* until .*End the loan with: lager return psu1"):
@@ -243,7 +250,7 @@ def test_one_borrower_at_a_time_and_the_next_waits(lent: Any, client: Any, nets:
     ],
 )
 def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(
-    options: Any, error: Any, nets: Any, run: Any, client: Any
+    options: Any, error: Any, nets: SafeBench, run: Starter, client: Client
 ) -> None:
     process = run(LENDER)
     pause = client.paused()
@@ -253,7 +260,7 @@ def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(
     process.out.expect("after: 3.3\n")
 
 
-def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent: Any, client: Any, nets: Any) -> None:
+def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent: Any, client: Client, nets: SafeBench) -> None:
     _, pause = lent()
     with pytest.raises(InstrumentBusy, match="psu1 is lent already"):
         lend(client, pause, nets)
@@ -263,7 +270,7 @@ def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent: Any, cl
         client.call("Return", "s", nets.key("load1"), name=INSTRUMENTS)
 
 
-def test_the_red_button_ends_a_loan_and_switches_off(lent: Any, borrower: Any, nets: Any, lager: Any) -> None:
+def test_the_red_button_ends_a_loan_and_switches_off(lent: Any, borrower: Any, nets: SafeBench, lager: Command) -> None:
     lent()
     other = borrower()
     said = lager("off", "supply2")
@@ -275,7 +282,13 @@ def test_the_red_button_ends_a_loan_and_switches_off(lent: Any, borrower: Any, n
 
 @pytest.mark.parametrize("borrowed", [True, False])
 def test_a_loan_outlives_a_restart_of_lagerd(
-    borrowed: Any, own_station: Any, nets: Any, run: Any, start: Any, script: Any, borrower: Any
+    borrowed: bool,
+    own_station: Station,
+    nets: SafeBench,
+    run: Starter,
+    start: Starter,
+    script: ScriptWriter,
+    borrower: Any,
 ) -> None:
 
     first = Client(own_station.address)

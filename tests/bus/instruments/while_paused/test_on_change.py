@@ -1,12 +1,14 @@
 """`pause(on_change=…)`: what a script does about a bench that was changed during its pause."""
 
 import re
-from typing import Any
 
 import pytest
 
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.bus.instruments.while_paused.changed_bench import at_the_instrument, key_of
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.station import Station
 
 pytestmark = pytest.mark.usefixtures("bench")
 ON_CHANGE = """
@@ -30,7 +32,9 @@ print("goes on", flush=True)
 """
 
 
-def test_a_changed_bench_raises_where_the_script_asks_for_it(run: Any, client: Any, lager: Any, station: Any) -> None:
+def test_a_changed_bench_raises_where_the_script_asks_for_it(
+    run: Starter, client: Client, lager: Command, station: Station
+) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
     pause = client.paused()
     lager("supply", "supply2", "voltage", "5", "--through")
@@ -46,7 +50,7 @@ def test_a_changed_bench_raises_where_the_script_asks_for_it(run: Any, client: A
 
 
 @pytest.mark.variant
-def test_an_unchanged_bench_raises_nothing(run: Any, client: Any) -> None:
+def test_an_unchanged_bench_raises_nothing(run: Starter, client: Client) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='raise'"))
     client.paused()
     client.call("ContinueAll")
@@ -54,7 +58,7 @@ def test_an_unchanged_bench_raises_nothing(run: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_timeout_that_raises_comes_before_and_has_the_changes(run: Any, client: Any) -> None:
+def test_a_timeout_that_raises_comes_before_and_has_the_changes(run: Starter, client: Client) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_timeout='raise', on_change='raise'"))
     pause = client.paused()
     client.call("Through", "sssa{sv}", key_of(client, "psu1"), "supply2", "voltage", {"value": 5.0}, name=INSTRUMENTS)
@@ -65,7 +69,7 @@ def test_a_timeout_that_raises_comes_before_and_has_the_changes(run: Any, client
 
 
 def test_restore_sets_back_what_was_changed_and_switches_no_output_on(
-    run: Any, client: Any, lager: Any, station: Any
+    run: Starter, client: Client, lager: Command, station: Station
 ) -> None:
     process = run(
         ON_CHANGE.replace("MORE", "on_change='restore'").replace("dac.output(2)", "supply.enable(); dac.output(2)")
@@ -91,7 +95,9 @@ def test_restore_sets_back_what_was_changed_and_switches_no_output_on(
     ]
 
 
-def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(run: Any, client: Any, lager: Any) -> None:
+def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(
+    run: Starter, client: Client, lager: Command
+) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='restore'"))
     pause = client.paused()
     lager("supply", "supply2", "enable", "--through")
@@ -100,7 +106,7 @@ def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(run: 
     assert "now 3.3 6.0 False 0.0 1\n" in process.out.expect("goes on")
 
 
-def test_an_unknown_on_change_warns(run: Any, client: Any, lager: Any) -> None:
+def test_an_unknown_on_change_warns(run: Starter, client: Client, lager: Command) -> None:
     process = run(ON_CHANGE.replace("MORE", "on_change='ignore'"))
     pause = client.paused()
     lager("supply", "supply2", "voltage", "5", "--through")

@@ -2,13 +2,15 @@
 
 import os
 import re
-from typing import Any
+from contextlib import ExitStack
 
 import pytest
 
 from tests.bus.instruments.while_paused.changed_bench import at_the_instrument
 from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER
+from tests.station import Station
 
 SCRIPT = """
 import lager
@@ -26,7 +28,7 @@ print("now", supply.state().voltage_set, supply.state().current_set, flush=True)
 pytestmark = pytest.mark.usefixtures("bench")
 
 
-def stepped(client: Client, lager: Any, id: str) -> str:
+def stepped(client: Client, lager: Command, id: str) -> str:
     """Step to the next line; the id of the pause there."""
     done = lager("python", "--console", id, stdin=":next\n")
     assert (done.stderr, done.returncode) == ("", 0)
@@ -35,7 +37,7 @@ def stepped(client: Client, lager: Any, id: str) -> str:
     return str(client.paused()["id"])
 
 
-def test_a_step_is_refused_while_an_instrument_is_lent(run: Any, client: Any, lager: Any) -> None:
+def test_a_step_is_refused_while_an_instrument_is_lent(run: Starter, client: Client, lager: Command) -> None:
     run(SCRIPT.replace("ON_CHANGE", "warn"))
     id = client.paused()["id"]
     assert lager("lend", id, "psu1").returncode == 0
@@ -49,7 +51,7 @@ def test_a_step_is_refused_while_an_instrument_is_lent(run: Any, client: Any, la
 
 @pytest.mark.parametrize("on_change", ["warn", "restore"])
 def test_changes_are_compared_from_the_first_stop_and_the_scripts_own_are_none(
-    run: Any, client: Any, lager: Any, station: Any, on_change: Any
+    run: Starter, client: Client, lager: Command, station: Station, on_change: str
 ) -> None:
     process = run(SCRIPT.replace("ON_CHANGE", on_change))
     first = client.paused()["id"]
@@ -76,7 +78,7 @@ def test_changes_are_compared_from_the_first_stop_and_the_scripts_own_are_none(
 
 @pytest.mark.variant
 def test_an_instrument_that_a_step_opens_is_compared_from_then_on(
-    run: Any, client: Any, lager: Any, station: Any
+    run: Starter, client: Client, lager: Command, station: Station
 ) -> None:
     process = run("""
 import lager
@@ -94,7 +96,7 @@ print("done", flush=True)
 
 @pytest.mark.variant
 def test_a_command_through_the_script_is_refused_while_a_step_runs(
-    start: Any, script: Any, client: Any, lager: Any, until_the_end: Any
+    start: Starter, script: ScriptWriter, client: Client, lager: Command, until_the_end: ExitStack
 ) -> None:
     reading, writing = os.pipe()
     until_the_end.callback(os.close, writing)
@@ -114,7 +116,7 @@ def test_a_command_through_the_script_is_refused_while_a_step_runs(
     process.out.expect("now 1.5")
 
 
-def _with(data: bytes, until_the_end: Any) -> int:
+def _with(data: bytes, until_the_end: ExitStack) -> int:
     """A descriptor from which `data` can be read, and then its end."""
     reading, writing = os.pipe()
     os.write(writing, data)

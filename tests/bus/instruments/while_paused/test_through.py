@@ -13,7 +13,10 @@ from lager.errors import AccessDenied, Failed, InvalidArgument, NoSuchInstrument
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.bus.instruments.while_paused.held_instrument import HeldInstrument
 from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 HOLDS_SUPPLY = """
 import lager
@@ -34,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def held(run: Any, client: Any) -> Any:
+def held(run: Starter, client: Client) -> Any:
     """Start a script and return it with its pause."""
 
     def holder(text: Any, **env: Any) -> Any:
@@ -49,13 +52,13 @@ def key(client: Client, pause: Any) -> str:
     return str(next(one["instrument"] for one in leases if pause["id"] in one["pauses"]))
 
 
-def through(client: Any, instrument: Any, net: Any, action: Any, **arguments: Any) -> Any:
+def through(client: Client, instrument: Any, net: Any, action: Any, **arguments: Any) -> Any:
     return json.loads(
         client.call("Through", "sssa{sv}", instrument, net, action, arguments, name=INSTRUMENTS, timeout=None)
     )
 
 
-def test_a_reading_is_made_inside_the_paused_script_and_says_so(held: Any, client: Any, lager: Any) -> None:
+def test_a_reading_is_made_inside_the_paused_script_and_says_so(held: Any, client: Client, lager: Command) -> None:
     process, pause = held(HOLDS_SUPPLY)
     read = lager("supply", "supply2", "voltage", "--through")
     assert re.fullmatch(rf"3\.[23]\d* V, through {pause['id']}\n", read.stdout), read
@@ -71,7 +74,7 @@ def test_a_reading_is_made_inside_the_paused_script_and_says_so(held: Any, clien
 
 
 @pytest.fixture
-def slow(station: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def slow(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A bench of one instrument that keeps silent at the voltage that it measures."""
     instrument = HeldInstrument(":MEAS:ALL? CH1")
     nets = tmp_path / "slow.toml"
@@ -93,7 +96,7 @@ print("goes on", flush=True)
 
 
 def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_after_it(
-    slow: Any, held: Any, client: Any, start: Any
+    slow: Any, held: Any, client: Client, start: Starter
 ) -> None:
     process, pause = held(HOLDS)
     reading = start(LAGER, "supply", "supply2", "state", "--through")
@@ -108,7 +111,9 @@ def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_afte
     assert ":OUTP:MODE? CH1" not in slow.heard  # which a state asks next
 
 
-def test_a_setting_that_has_begun_is_finished_before_the_resume(held: Any, client: Any, start: Any, slow: Any) -> None:
+def test_a_setting_that_has_begun_is_finished_before_the_resume(
+    held: Any, client: Client, start: Starter, slow: Any
+) -> None:
     slow._held = ":SOUR1:VOLT 3.3"
     process, pause = held(HOLDS)
     setting = start(LAGER, "supply", "supply2", "voltage", "3.3", "--through")
@@ -122,13 +127,13 @@ def test_a_setting_that_has_begun_is_finished_before_the_resume(held: Any, clien
 
 
 def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_name(
-    held: Any, client: Any, lager: Any, start: Any
+    held: Any, client: Client, lager: Command, start: Starter
 ) -> None:
     process, pause = held(HOLDS)
     statement = "import threading; print('begun'); threading.Event().wait(60)\n"
     console = start(LAGER, "python", "--console", pause["id"], stdin=subprocess.PIPE)
-    console.popen.stdin.write(statement.encode())
-    console.popen.stdin.flush()
+    console.stdin.write(statement.encode())
+    console.stdin.flush()
     console.out.expect("begun")
     refused = lager("supply", "supply2", "voltage", "--through")
     assert refused.returncode == 75
@@ -138,7 +143,7 @@ def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_nam
 
 
 @pytest.mark.variant
-def test_what_the_paused_thread_is_just_using_fails_at_once(held: Any, client: Any, lager: Any) -> None:
+def test_what_the_paused_thread_is_just_using_fails_at_once(held: Any, client: Client, lager: Command) -> None:
     _, pause = held(HOLDS.replace("lager.pause", "with supply.session.exchange(): lager.pause"))
     refused = lager("supply", "supply2", "voltage", "--through")
     assert "The paused thread is in the middle of a call on psu1" in refused.stderr
@@ -149,7 +154,7 @@ def test_what_the_paused_thread_is_just_using_fails_at_once(held: Any, client: A
 
 
 @pytest.mark.variant
-def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held: Any, client: Any) -> None:
+def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held: Any, client: Client) -> None:
     text = """
 import lager, threading
 supply = lager.Net.get("supply2", type="supply")
@@ -168,7 +173,7 @@ thread.join()
 
 
 def test_a_free_instrument_and_a_running_holder_answer_as_without_it(
-    held: Any, client: Any, lager: Any, start: Any, script: Any
+    held: Any, client: Client, lager: Command, start: Starter, script: ScriptWriter
 ) -> None:
     _, pause = held(HOLDS_ADC)
     assert "through" not in lager("supply", "supply2", "voltage", "--through").stdout
@@ -182,7 +187,7 @@ def test_a_free_instrument_and_a_running_holder_answer_as_without_it(
     assert "--through" not in busy.stderr
 
 
-def test_any_net_is_read_and_only_open_ones_are_set(held: Any, client: Any, lager: Any) -> None:
+def test_any_net_is_read_and_only_open_ones_are_set(held: Any, client: Client, lager: Command) -> None:
     process, pause = held(HOLDS_SUPPLY)
     assert lager("supply", "supply3", "--through").stdout.startswith("supply3 (channel 2), through ")
     refused = lager("supply", "supply3", "voltage", "1", "--through")
@@ -195,7 +200,13 @@ def test_any_net_is_read_and_only_open_ones_are_set(held: Any, client: Any, lage
 
 @pytest.mark.parametrize(("ours", "theirs"), [(2.5, None), (None, 2.5), (2.5, 3.0)])
 def test_the_smaller_limit_of_both_nets_files_holds(
-    held: Any, client: Any, lager: Any, station: Any, tmp_path: Path, ours: Any, theirs: Any
+    held: Any,
+    client: Client,
+    lager: Command,
+    station: Station,
+    tmp_path: Path,
+    ours: float | None,
+    theirs: float | None,
 ) -> None:
     def limited(name: Any, limit: Any) -> Any:
         text = Path(station.env["LAGER_NETS"]).read_text()
@@ -211,7 +222,7 @@ def test_the_smaller_limit_of_both_nets_files_holds(
     client.call("Continue", "s", pause["id"])
 
 
-def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Any) -> None:
+def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Client) -> None:
     _, pause = held(HOLDS_SUPPLY)
     psu1 = key(client, pause)
     refusals: list[tuple[str, dict[str, Any], str]] = [
@@ -240,7 +251,7 @@ def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Any) -
     client.call("Continue", "s", pause["id"])
 
 
-def test_only_lagerd_reaches_the_script(held: Any, client: Any) -> None:
+def test_only_lagerd_reaches_the_script(held: Any, client: Client) -> None:
     _, pause = held(HOLDS_SUPPLY)
 
     async def ask() -> None:
@@ -257,7 +268,7 @@ def test_only_lagerd_reaches_the_script(held: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_it_works_after_a_restart_of_lagerd(own_station: Any, held: Any, client: Any, lager: Any) -> None:
+def test_it_works_after_a_restart_of_lagerd(own_station: Station, held: Any, client: Client, lager: Command) -> None:
     process, pause = held(HOLDS_SUPPLY)
     own_station.kill_lagerd()
     own_station.start_lagerd()
@@ -275,7 +286,7 @@ threading.Thread.start = None
 
 
 @pytest.mark.variant
-def test_nothing_that_the_script_did_to_python_stops_a_reading(held: Any, client: Any, lager: Any) -> None:
+def test_nothing_that_the_script_did_to_python_stops_a_reading(held: Any, client: Client, lager: Command) -> None:
     process, pause = held(HOLDS_SUPPLY.replace('lager.pause("held")', HOSTILE.strip() + '\nlager.pause("held")'))
     assert f", through {pause['id']}" in lager("supply", "supply2", "voltage", "--through").stdout
     client.call("Continue", "s", pause["id"])
@@ -283,7 +294,7 @@ def test_nothing_that_the_script_did_to_python_stops_a_reading(held: Any, client
 
 
 @pytest.mark.variant
-def test_a_uart_is_not_offered_and_other_nets_are(held: Any, client: Any, lager: Any) -> None:
+def test_a_uart_is_not_offered_and_other_nets_are(held: Any, client: Client, lager: Command) -> None:
     _, pause = held(
         "import lager\nuart = lager.Net.get('uart1', 'uart')\nadc = lager.Net.get('adc1', 'adc')\nlager.pause('held')\n"
     )
@@ -293,7 +304,9 @@ def test_a_uart_is_not_offered_and_other_nets_are(held: Any, client: Any, lager:
     client.call("Continue", "s", pause["id"])
 
 
-def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held: Any, client: Any, lager: Any) -> None:
+def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(
+    held: Any, client: Client, lager: Command
+) -> None:
     _, pause = held(HOLDS_ADC)
     checked = lager("nets", "check", "--through")
     assert checked.returncode == 0
@@ -304,7 +317,7 @@ def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(held: A
 
 
 @pytest.mark.variant
-def test_it_works_from_another_machine(near: Any, held: Any, client: Any, lager: Any) -> None:
+def test_it_works_from_another_machine(near: Loopback, held: Any, client: Client, lager: Command) -> None:
     _, pause = held(HOLDS_ADC)
     asked = lager("adc", "adc1", "--box", "near", LAGER_THROUGH="1")
     assert asked.stdout.endswith(f" V, through {pause['id']}\n"), asked

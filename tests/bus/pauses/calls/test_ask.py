@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest
 from lager.errors import InvalidArgument, NoSuchBreakpoint
 from tests.client import NAME, PATH, Client
 from tests.documents import ROOT
+from tests.fixtures import Command, ScreenStarter, ScriptWriter, Starter, TerminalStarter
+from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 ASKS = "import lager\nprint('got', repr(lager.ask({0})), flush=True)\n"
 KINDS = [
@@ -26,7 +29,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("arguments", "typed", "answer"), KINDS)
 def test_an_answer_is_what_the_question_asks_for(
-    run: Any, client: Any, lager: Any, arguments: Any, typed: Any, answer: Any
+    run: Starter, client: Client, lager: Command, arguments: str, typed: str, answer: str
 ) -> None:
     process = run(ASKS.format(arguments))
     id = client.paused()["id"]
@@ -47,7 +50,7 @@ def test_an_answer_is_what_the_question_asks_for(
     ],
 )
 def test_a_wrong_answer_is_refused_where_it_is_given(
-    run: Any, client: Any, lager: Any, arguments: Any, typed: Any, wanted: Any
+    run: Starter, client: Client, lager: Command, arguments: str, typed: str, wanted: str
 ) -> None:
     run(ASKS.format(arguments))
     id = client.paused()["id"]
@@ -57,7 +60,7 @@ def test_a_wrong_answer_is_refused_where_it_is_given(
     assert [pause["id"] for pause in client.list()] == [id]
 
 
-def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run: Any, client: Any, lager: Any) -> None:
+def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run: Starter, client: Client, lager: Command) -> None:
     run(ASKS.format("'how long?', kind='number', unit='mm'"))
     id = client.paused()["id"]
     refused = lager("answer", "5.5", "mm")
@@ -66,7 +69,7 @@ def test_a_number_and_its_unit_as_two_words_are_no_id_and_value(run: Any, client
     assert lager("answer", "5.5 mm").stdout == f"Answered {id}: 5.5.\n"
 
 
-def test_over_d_bus_a_value_of_its_type_answers(run: Any, client: Any) -> None:
+def test_over_d_bus_a_value_of_its_type_answers(run: Starter, client: Client) -> None:
     process = run(ASKS.format("'how long?', kind='number', low=1"))
     id = client.paused()["id"]
     for wrong in (True, 0.5, ["1"]):
@@ -76,7 +79,7 @@ def test_over_d_bus_a_value_of_its_type_answers(run: Any, client: Any) -> None:
     process.out.expect("got 7.0\n")
 
 
-def test_a_question_lists_what_it_asks(run: Any, client: Any) -> None:
+def test_a_question_lists_what_it_asks(run: Starter, client: Client) -> None:
     run(ASKS.format("'how long?', kind='number', unit='mm', low=1, default=3, label='gap'"))
     pause = client.paused()
     asked = {key: pause[key] for key in ("question", "kind", "choices", "unit", "low", "default", "label")}
@@ -88,7 +91,7 @@ def test_a_question_lists_what_it_asks(run: Any, client: Any) -> None:
     assert pause["interactive"]
 
 
-def test_the_second_answer_says_who_was_first(run: Any, client: Any, lager: Any) -> None:
+def test_the_second_answer_says_who_was_first(run: Starter, client: Client, lager: Command) -> None:
     process = run(ASKS.format("'LED green?'"))
     id = client.paused()["id"]
     assert client.call("Answer", "sv", id, "no") is False
@@ -100,7 +103,7 @@ def test_the_second_answer_says_who_was_first(run: Any, client: Any, lager: Any)
 
 @pytest.mark.variant
 def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(
-    run: Any, client: Any, station: Any, until_the_end: Any
+    run: Starter, client: Client, station: Station, until_the_end: ExitStack
 ) -> None:
     process = run(ASKS.format("'who?', kind='text'"))
     id = client.paused()["id"]
@@ -117,7 +120,7 @@ def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(
 
 
 @pytest.mark.variant
-def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked: Any, client: Any) -> None:
+def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked: Any, client: Client) -> None:
     screen, id = asked("'LED green?'")
     other = client.start(client.bus.call(NAME, PATH, "Answer", "sv", id, "no"))
     screen.type("yes\r")
@@ -131,7 +134,7 @@ def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked:
     assert screen.wait() == 0
 
 
-def test_continue_gives_the_default(run: Any, client: Any, lager: Any) -> None:
+def test_continue_gives_the_default(run: Starter, client: Client, lager: Command) -> None:
     process = run(ASKS.format("'which?', kind='choice', choices=['red', 'green'], default='green'"))
     id = client.paused()["id"]
     assert lager("continue").returncode == 0
@@ -139,7 +142,9 @@ def test_continue_gives_the_default(run: Any, client: Any, lager: Any) -> None:
     assert client.resumed(id)[1]["answer"] == "green"
 
 
-def test_without_a_default_continue_is_refused_and_continue_all_passes_over(run: Any, client: Any, lager: Any) -> None:
+def test_without_a_default_continue_is_refused_and_continue_all_passes_over(
+    run: Starter, client: Client, lager: Command
+) -> None:
     run(ASKS.format("'LED green?'"))
     id = client.paused()["id"]
     plain = run("import lager\nlager.pause('plain')\n")
@@ -160,7 +165,9 @@ def test_without_a_default_continue_is_refused_and_continue_all_passes_over(run:
         ("'LED green?'", "NoAnswer: Nobody answered 'LED green?' at script.py:2"),
     ],
 )
-def test_at_its_deadline_it_is_the_default_or_an_error(run: Any, client: Any, arguments: Any, outcome: Any) -> None:
+def test_at_its_deadline_it_is_the_default_or_an_error(
+    run: Starter, client: Client, arguments: str, outcome: str
+) -> None:
     process = run(ASKS.format(f"{arguments}, timeout=0.05"))
     (process.out if outcome.startswith("got") else process.err).expect(outcome)
     assert client.resumed(client.paused()["id"])[0] == "timeout"
@@ -168,7 +175,7 @@ def test_at_its_deadline_it_is_the_default_or_an_error(run: Any, client: Any, ar
 
 @pytest.mark.parametrize(("env", "expected"), [({"LAGER_BREAKPOINTS": "off"}, "got 4.0"), ({}, "got 4.0")])
 def test_without_a_terminal_ask_returns_the_default_at_once(
-    start: Any, script: Any, run: Any, client: Any, env: Any, expected: Any
+    start: Starter, script: ScriptWriter, run: Starter, client: Client, env: Any, expected: str
 ) -> None:
     name = script(ASKS.format("'how long?', kind='number', default=4, timeout=0"))
     process = start(LAGER, "python", name, **env) if env else start("python3", name)
@@ -182,14 +189,14 @@ def test_without_a_terminal_ask_returns_the_default_at_once(
      "'a?', kind='choice', choices=['a', 'A']", "'a?', unit='V'", "'a?', kind='number', low=2, high=1",
      "'a?', kind='number', low='x'", "'a?', kind='number', high=5, default=6", "'a?', default='perhaps'"],
 )  # fmt: skip
-def test_arguments_that_do_not_fit_are_an_error_at_once(start: Any, script: Any, arguments: Any) -> None:
+def test_arguments_that_do_not_fit_are_an_error_at_once(start: Starter, script: ScriptWriter, arguments: str) -> None:
     process = start("python3", script(ASKS.format(arguments)))
     assert process.wait() == 1
     assert "lager.errors.InvalidArgument: " in process.err.rest()
     assert InvalidArgument.__module__ == "lager.errors"
 
 
-def test_a_question_survives_a_new_lagerd(own_station: Any, run: Any, client: Any, lager: Any) -> None:
+def test_a_question_survives_a_new_lagerd(own_station: Station, run: Starter, client: Client, lager: Command) -> None:
     process = run(ASKS.format("'how long?', kind='number', unit='mm', high=9"))
     id = client.paused()["id"]
     own_station.kill_lagerd()
@@ -200,7 +207,7 @@ def test_a_question_survives_a_new_lagerd(own_station: Any, run: Any, client: An
     process.out.expect("got 9.0\n")
 
 
-def test_several_questions_have_to_be_named(run: Any, client: Any, lager: Any) -> None:
+def test_several_questions_have_to_be_named(run: Starter, client: Client, lager: Command) -> None:
     processes = [run(ASKS.format(f"'{text}?'")) for text in ("one", "two")]
     ids = [client.paused()["id"] for _ in processes]
     refused = lager("answer", "yes")
@@ -211,7 +218,7 @@ def test_several_questions_have_to_be_named(run: Any, client: Any, lager: Any) -
 
 
 @pytest.fixture
-def asked(screen: Any, script: Any, client: Any) -> Any:
+def asked(screen: ScreenStarter, script: ScriptWriter, client: Client) -> Any:
     """A script on a terminal that asks something; its screen and the pause."""
 
     def asked(arguments: Any) -> Any:
@@ -238,7 +245,7 @@ def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked: Any) -> None:
 
 @pytest.mark.variant
 def test_after_a_resume_the_terminal_says_which_question_a_line_answers(
-    screen: Any, script: Any, client: Any, tmp_path: Path
+    screen: ScreenStarter, script: ScriptWriter, client: Client, tmp_path: Path
 ) -> None:
     text = (
         "import lager, pathlib, threading, time\n"
@@ -267,7 +274,7 @@ def test_enter_gives_the_default_there(asked: Any) -> None:
 
 
 @pytest.mark.variant
-def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked: Any, client: Any) -> None:
+def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked: Any, client: Client) -> None:
     screen, id = asked("'serial?', kind='text'")
     screen.type(":e 1h\r")
     screen.sees(f"{id} has 1h0")
@@ -306,7 +313,7 @@ def is_kept():
 
 @pytest.mark.variant
 def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(
-    screen: Any, script: Any, client: Any, lager: Any
+    screen: ScreenStarter, script: ScriptWriter, client: Client, lager: Command
 ) -> None:
     view = screen(
         LAGER,
@@ -327,7 +334,9 @@ def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(
 
 
 @pytest.mark.parametrize("words", [(LAGER, "python"), (sys.executable,)], ids=["a run", "no run"])
-def test_what_was_typed_before_the_question_is_no_answer(screen: Any, script: Any, client: Any, words: Any) -> None:
+def test_what_was_typed_before_the_question_is_no_answer(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, words: Any
+) -> None:
     wait = "import select\nprint('now')\nselect.select([0], [], [])\n"
     one = screen(*words, script(wait + ASKS.format("'LED green?'")))
     one.sees("now")
@@ -340,7 +349,7 @@ def test_what_was_typed_before_the_question_is_no_answer(screen: Any, script: An
     assert one.wait() == 0
 
 
-def test_without_a_terminal_standard_input_is_not_read(start: Any, script: Any) -> None:
+def test_without_a_terminal_standard_input_is_not_read(start: Starter, script: ScriptWriter) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"yes\nthe rest\n")
     os.close(writer)
@@ -351,7 +360,9 @@ def test_without_a_terminal_standard_input_is_not_read(start: Any, script: Any) 
     assert process.wait() == 0
 
 
-def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager: Any, script: Any, client: Any) -> None:
+def test_a_question_of_a_detached_run_is_answered_from_elsewhere(
+    lager: Command, script: ScriptWriter, client: Client
+) -> None:
     lager("python", "--detach", script(ASKS.format("'serial?', kind='text'")))
     id = client.paused()["id"]
     assert lager("answer", "SN 42").stdout == f"Answered {id}: SN 42.\n"
@@ -369,7 +380,7 @@ def test_a_question_of_a_detached_run_is_answered_from_elsewhere(lager: Any, scr
     ],
 )
 def test_a_question_on_a_box_is_answered_from_the_desk(
-    near: Any, run: Any, client: Any, lager: Any, arguments: Any, words: Any, answer: Any
+    near: Loopback, run: Starter, client: Client, lager: Command, arguments: str, words: list[str], answer: str
 ) -> None:
     process = run(ASKS.format(arguments))
     client.paused()
@@ -377,7 +388,9 @@ def test_a_question_on_a_box_is_answered_from_the_desk(
     process.out.expect("got " + (answer if answer == "-0.5" else f"'{answer}'"))
 
 
-def test_the_example_asks_four_things(terminal: Any, client: Any, lager: Any, tmp_path: Path) -> None:
+def test_the_example_asks_four_things(
+    terminal: TerminalStarter, client: Client, lager: Command, tmp_path: Path
+) -> None:
     page = (ROOT / "docs" / "breakpoints.md").read_text()
     example = (ROOT / "examples" / "ask_operator.py").read_text()
     assert example.split("from lager")[1].rpartition("\nprint")[0] in page

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.bus.editor.editor import Editor
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import BIN, LAGER
+from tests.station import Station
 
 NOTEBOOK = """
 import sys, nbclient, nbformat
@@ -23,7 +25,7 @@ print(notebook.cells[-1].outputs[0]["text"])
 @pytest.mark.parametrize(
     "cell", ["breakpoint()", "breakpoint('in a cell', timeout=500)", "import debugpy\nbreakpoint()"]
 )
-def test_breakpoint_in_a_notebook_pauses(run: Any, client: Any, cell: Any) -> None:
+def test_breakpoint_in_a_notebook_pauses(run: Starter, client: Client, cell: str) -> None:
     process = run(NOTEBOOK.format(cell=cell))
     pause = client.paused()
     assert pause["interactive"]
@@ -34,7 +36,7 @@ def test_breakpoint_in_a_notebook_pauses(run: Any, client: Any, cell: Any) -> No
 
 
 @pytest.mark.slow
-def test_breakpoint_pauses_what_jupyter_run_executes(start: Any, script: Any, client: Any) -> None:
+def test_breakpoint_pauses_what_jupyter_run_executes(start: Starter, script: ScriptWriter, client: Client) -> None:
     process = start(LAGER, "python", str(BIN / "jupyter-run"), script("breakpoint()\nprint('went on')"))
     pause = client.paused()
     assert pause["interactive"]
@@ -57,7 +59,9 @@ print("went on")
 
 
 @pytest.mark.variant
-def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_script(run: Any, client: Any) -> None:
+def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_script(
+    run: Starter, client: Client
+) -> None:
     process = run(LISTENS.format(more=""))
     for label, line in ("rail", 6), ("", 7):
         pause = client.paused()
@@ -68,7 +72,7 @@ def test_breakpoint_pauses_while_nothing_is_attached_to_the_debugger_of_the_scri
 
 
 @pytest.mark.slow
-def test_breakpoint_stops_in_the_debugger_while_it_is_attached(run: Any, tmp_path: Path, station: Any) -> None:
+def test_breakpoint_stops_in_the_debugger_while_it_is_attached(run: Starter, tmp_path: Path, station: Station) -> None:
     process = run(LISTENS.format(more="debugpy.wait_for_client()"))
     port = process.out.expect("\n").strip()
     relay = f"exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3"
@@ -97,7 +101,7 @@ print(done.returncode, repr(done.stderr))
 """
 
 
-def test_a_child_without_lager_is_not_warned_of_a_hook_it_cannot_import(run: Any, tmp_path: Path) -> None:
+def test_a_child_without_lager_is_not_warned_of_a_hook_it_cannot_import(run: Starter, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "plain"], check=True)
     command = [str(tmp_path / "plain/bin/python"), "-W", "error", "-c", "breakpoint(); print('here')"]
     process = run(CHILD.format(command=command))

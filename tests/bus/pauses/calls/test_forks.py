@@ -1,9 +1,11 @@
 """A forked child keeps nothing of the instruments of its parent: no lease, no connection, no way to disturb them."""
 
 import os
-from typing import Any
 
 import pytest
+
+from tests.client import Client
+from tests.fixtures import Command, Starter
 
 pytestmark = pytest.mark.usefixtures("bench")
 
@@ -88,13 +90,13 @@ REFUSED = ["InstrumentError"] * 3 + ["PortNotOpenError"] * 2
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_child_has_no_connection_to_an_instrument_and_disturbs_none(run: Any, way: Any) -> None:
+def test_a_child_has_no_connection_to_an_instrument_and_disturbs_none(run: Starter, way: str) -> None:
     said = run(OPEN + WAYS[way] + "disturbs_nobody()\n").out.rest()
     assert said.splitlines() == ["child talks to []", *(f"refused {name}" for name in REFUSED), "parent goes on"]
 
 
 def test_a_child_that_outlives_its_parent_keeps_neither_its_lease_nor_its_connection(
-    run: Any, client: Any, lager: Any
+    run: Starter, client: Client, lager: Command
 ) -> None:
     process = run(OPEN + "if os.fork() == 0:\n    child(signal.pause)\nsignal.pause()\n")
     for name in REFUSED:
@@ -108,7 +110,7 @@ def test_a_child_that_outlives_its_parent_keeps_neither_its_lease_nor_its_connec
 
 
 @pytest.mark.variant
-def test_a_child_may_open_the_nets_itself_once_its_parent_has_ended(run: Any) -> None:
+def test_a_child_may_open_the_nets_itself_once_its_parent_has_ended(run: Starter) -> None:
     text = OPEN + (
         "if os.fork():\n"
         "    os._exit(0)\n"

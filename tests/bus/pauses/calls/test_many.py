@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER
 
 THREADS = """
@@ -20,14 +22,14 @@ for thread in threads: thread.join()
 """
 
 
-def two(client: Any) -> Any:
+def two(client: Client) -> Any:
     """The two next pauses by their label."""
     pauses = {pause["label"]: pause for pause in (client.paused(), client.paused())}
     assert len({pause["id"] for pause in pauses.values()}) == 2
     return pauses
 
 
-def test_two_paused_threads_resume_one_by_one(run: Any, client: Any) -> None:
+def test_two_paused_threads_resume_one_by_one(run: Starter, client: Client) -> None:
     process = run(THREADS)
     pauses = two(client)
     assert {name: pause["thread"] for name, pause in pauses.items()} == {"one": "one", "two": "two"}
@@ -55,7 +57,7 @@ if __name__ == '__main__':
 """
 
 
-def _parent_and_child(run: Any, client: Any, method: Any) -> None:
+def _parent_and_child(run: Starter, client: Client, method: Any) -> None:
     process = run(MULTIPROCESSING, method)
     assert client.paused()["label"] == "before"
     pauses = two(client)
@@ -70,16 +72,16 @@ def _parent_and_child(run: Any, client: Any, method: Any) -> None:
     assert "cannot pause" not in process.err.rest()
 
 
-def test_a_forked_child(run: Any, client: Any) -> None:
+def test_a_forked_child(run: Starter, client: Client) -> None:
     _parent_and_child(run, client, "fork")
 
 
 @pytest.mark.variant
-def test_a_spawned_child(run: Any, client: Any) -> None:
+def test_a_spawned_child(run: Starter, client: Client) -> None:
     _parent_and_child(run, client, "spawn")
 
 
-def test_a_child_keeps_nothing_of_its_parent(run: Any, client: Any) -> None:
+def test_a_child_keeps_nothing_of_its_parent(run: Starter, client: Client) -> None:
     """The parent is killed while its child is alive and reads its standard input: its pause ends at once."""
     text = """
 import lager, os, signal, threading
@@ -102,7 +104,7 @@ lager.pause('parent')
 
 
 @pytest.mark.variant
-def test_a_child_that_was_forked_while_another_thread_imports_pauses(run: Any) -> None:
+def test_a_child_that_was_forked_while_another_thread_imports_pauses(run: Starter) -> None:
     """Forked at several moments of the first pause, in which all is imported."""
     text = """
 import lager, os, threading, time
@@ -125,7 +127,7 @@ thread.join()
 
 
 @pytest.mark.variant
-def test_a_child_that_never_pauses_keeps_nothing_either(run: Any, client: Any) -> None:
+def test_a_child_that_never_pauses_keeps_nothing_either(run: Starter, client: Client) -> None:
     """Forked at many moments while the first connection is being made."""
     text = """
 import lager, os, signal, threading, time
@@ -152,7 +154,7 @@ print(*children, flush=True)
 
 
 @pytest.mark.variant
-def test_an_asyncio_program_keeps_running(run: Any, client: Any) -> None:
+def test_an_asyncio_program_keeps_running(run: Starter, client: Client) -> None:
     text = """
 import asyncio, lager
 async def main():
@@ -176,7 +178,7 @@ asyncio.run(main())
     assert process.wait() == 0
 
 
-def test_a_program_that_the_script_starts(run: Any, client: Any, script: Any) -> None:
+def test_a_program_that_the_script_starts(run: Starter, client: Client, script: ScriptWriter) -> None:
     script("import lager\nlager.pause('inner')\nprint('inner went on')\n", "inner.py")
     process = run("import lager, subprocess, sys\nsubprocess.run([sys.executable, 'inner.py'])\nlager.pause('outer')\n")
     inner = client.paused()
@@ -190,7 +192,7 @@ def test_a_program_that_the_script_starts(run: Any, client: Any, script: Any) ->
 
 
 @pytest.mark.variant
-def test_a_run_within_a_run(run: Any, client: Any, script: Any) -> None:
+def test_a_run_within_a_run(run: Starter, client: Client, script: ScriptWriter) -> None:
     script("import lager\nlager.pause('inner')\n", "inner.py")
     process = run(
         f"import lager, subprocess\nsubprocess.run([{LAGER!r}, 'python', 'inner.py'])\nlager.pause('outer')\n"
@@ -203,7 +205,7 @@ def test_a_run_within_a_run(run: Any, client: Any, script: Any) -> None:
     assert process.wait() == 0
 
 
-def test_nothing_grows_over_many_pauses(run: Any, client: Any) -> None:
+def test_nothing_grows_over_many_pauses(run: Starter, client: Client) -> None:
     text = """
 import lager, os, threading
 def held():
@@ -220,7 +222,7 @@ print(first == held(), first, held())
 
 
 @pytest.mark.variant
-def test_a_pause_in_the_same_place_gets_a_new_id(run: Any, client: Any) -> None:
+def test_a_pause_in_the_same_place_gets_a_new_id(run: Starter, client: Client) -> None:
     process = run("import lager\nfor n in range(3): lager.pause()\n")
     ids = set()
     for _ in range(3):

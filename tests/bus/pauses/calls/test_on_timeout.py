@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 MISTAKES = ["'Raise'", "None", "1", "b'exit'", "['exit']", "Evil()", "type('S', (str,), {})('exit')"]
 EVIL = "class Evil:\n    def __repr__(self): raise ValueError\n    def __eq__(self, other): raise ValueError\n"
@@ -19,7 +22,7 @@ def after(process: Any) -> int:
     return int(process.err.expect("s\n").removesuffix("s\n"))
 
 
-def test_raising(run: Any, client: Any) -> None:
+def test_raising(run: Starter, client: Client) -> None:
     process = run(
         "import lager\n"
         "try:\n    lager.pause('why', timeout=0.2, on_timeout='raise')\n"
@@ -40,7 +43,7 @@ def test_raising(run: Any, client: Any) -> None:
     assert "lager.errors.PauseTimeout: The pause at" in err
 
 
-def test_exiting_from_the_main_thread(run: Any, client: Any) -> None:
+def test_exiting_from_the_main_thread(run: Starter, client: Client) -> None:
     process = run(
         "import lager\n"
         "try:\n    lager.pause(timeout=0.2, on_timeout='exit')\n    print('not here')\n"
@@ -90,7 +93,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_exiting_from_another_thread(run: Any, call: Any) -> None:
+def test_exiting_from_another_thread(run: Starter, call: Any) -> None:
     process = run(BESIDE.replace("MAIN", call))
     assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
     assert process.wait() == 124
@@ -98,7 +101,7 @@ def test_exiting_from_another_thread(run: Any, call: Any) -> None:
 
 
 @pytest.mark.variant
-def test_exiting_where_the_script_has_taken_the_signal(run: Any) -> None:
+def test_exiting_where_the_script_has_taken_the_signal(run: Starter) -> None:
     call = "import signal\nsignal.signal(signal.SIGURG, print)\ndef stand(): time.sleep(600)"
     process = run(BESIDE.replace("MAIN", call))
     assert sorted(process.out.rest().splitlines()) == ["main put away", "worker put away"]
@@ -106,7 +109,7 @@ def test_exiting_where_the_script_has_taken_the_signal(run: Any) -> None:
 
 
 @pytest.mark.variant
-def test_exiting_when_the_main_thread_has_run_out(run: Any) -> None:
+def test_exiting_when_the_main_thread_has_run_out(run: Starter) -> None:
     text = (
         "import atexit, lager, threading\n"
         "atexit.register(print, 'at exit')\n"
@@ -117,7 +120,7 @@ def test_exiting_when_the_main_thread_has_run_out(run: Any) -> None:
     assert process.wait() == 124
 
 
-def test_a_pause_that_is_resumed_in_time_raises_nothing(run: Any, client: Any) -> None:
+def test_a_pause_that_is_resumed_in_time_raises_nothing(run: Starter, client: Client) -> None:
     text = "import lager\nfor way in ('raise', 'exit'): lager.pause(on_timeout=way)\nprint('went on')\n"
     process = run(text)
     for way in ("raise", "exit"):
@@ -129,7 +132,7 @@ def test_a_pause_that_is_resumed_in_time_raises_nothing(run: Any, client: Any) -
 
 
 @pytest.mark.variant
-def test_interrupted_it_is_an_interrupt(run: Any, client: Any) -> None:
+def test_interrupted_it_is_an_interrupt(run: Starter, client: Client) -> None:
     process = run("import lager\nlager.pause(on_timeout='raise')\n")
     pause = client.paused()
     process.kill(signal.SIGINT)
@@ -138,7 +141,9 @@ def test_interrupted_it_is_an_interrupt(run: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_lagerd_that_is_gone_changes_nothing(own_station: Any, start: Any, script: Any, client: Any) -> None:
+def test_a_lagerd_that_is_gone_changes_nothing(
+    own_station: Station, start: Starter, script: ScriptWriter, client: Client
+) -> None:
     text = "import lager\nlager.pause(timeout=0, on_timeout={!r})\n"
     runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("raise", "exit")}
     for process in runs.values():
@@ -152,7 +157,7 @@ def test_a_lagerd_that_is_gone_changes_nothing(own_station: Any, start: Any, scr
     assert "PauseTimeout: The pause at" in runs["raise"].err.rest()
 
 
-def test_mistakes_are_passed_over(run: Any, client: Any) -> None:
+def test_mistakes_are_passed_over(run: Starter, client: Client) -> None:
     process = run(
         f"import lager\n{EVIL}\nfor way in [{', '.join(MISTAKES)}]: lager.pause(timeout=0.05, on_timeout=way)"
     )
@@ -164,13 +169,13 @@ def test_mistakes_are_passed_over(run: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize("way", ["raise", "exit"])
-def test_where_pauses_are_off_nothing_happens(start: Any, run: Any, script: Any, way: Any) -> None:
+def test_where_pauses_are_off_nothing_happens(start: Starter, run: Starter, script: ScriptWriter, way: str) -> None:
     text = f"import lager\nlager.pause(timeout=0.01, on_timeout={way!r})\nprint('went on')\n"
     assert run(text, LAGER_BREAKPOINTS="off").out.rest() == "went on\n"
     assert start(sys.executable, script(text)).out.rest() == "went on\n"
 
 
-def test_the_table_says_it(start: Any, script: Any, client: Any, lager: Any) -> None:
+def test_the_table_says_it(start: Starter, script: ScriptWriter, client: Client, lager: Command) -> None:
     for way in ("resume", "raise", "exit"):
         start(LAGER, "python", script(f"import lager\nlager.pause({way!r}, on_timeout={way!r})\n", f"{way}.py"))
     pauses = [client.paused() for _ in range(3)]
@@ -191,6 +196,6 @@ def test_importing_it_is_as_light_as_lager() -> None:
 
 
 @pytest.mark.variant
-def test_a_run_on_a_terminal_ends_with_it(terminal: Any, script: Any) -> None:
+def test_a_run_on_a_terminal_ends_with_it(terminal: TerminalStarter, script: ScriptWriter) -> None:
     screen = terminal(LAGER, "python", script("import lager\nlager.pause(timeout=0.2, on_timeout='exit')\n"))
     assert screen.wait() == 124

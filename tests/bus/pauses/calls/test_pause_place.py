@@ -1,9 +1,11 @@
 """The place of a pause is the script's own code, whatever calls pause() for the script."""
 
 import json
-from typing import Any
 
 import pytest
+
+from tests.client import Client
+from tests.fixtures import Command, Starter
 
 CALLS = {
     "thread": "t = threading.Thread(target=lager.pause); t.start(); t.join()",
@@ -29,7 +31,7 @@ outer()
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_it_is_where_the_script_waits_for_it(run: Any, client: Any, lager: Any, name: Any) -> None:
+def test_it_is_where_the_script_waits_for_it(run: Starter, client: Client, lager: Command, name: str) -> None:
     process = run(SCRIPT.format(statement=CALLS[name]))
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)
@@ -40,7 +42,7 @@ def test_it_is_where_the_script_waits_for_it(run: Any, client: Any, lager: Any, 
     assert process.wait() == 0
 
 
-def test_an_unawaited_thread_or_callback_pauses_at_the_line_of_the_main_thread(run: Any, client: Any) -> None:
+def test_an_unawaited_thread_or_callback_pauses_at_the_line_of_the_main_thread(run: Starter, client: Client) -> None:
     text = """
 import asyncio, lager, signal, threading
 async def main():
@@ -64,7 +66,7 @@ signal.pause()
 
 
 @pytest.mark.variant
-def test_a_pause_at_exit_has_the_names_of_the_script(run: Any, client: Any, lager: Any) -> None:
+def test_a_pause_at_exit_has_the_names_of_the_script(run: Starter, client: Client, lager: Command) -> None:
     process = run("import atexit, lager\nlimit = 7.5\natexit.register(breakpoint, 'last')\n")
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 0, "<module>")
@@ -87,7 +89,9 @@ doctest.testmod()
 
 
 @pytest.mark.variant
-def test_a_pause_in_a_doctest_is_at_its_line_in_the_file_with_its_names(run: Any, client: Any, lager: Any) -> None:
+def test_a_pause_in_a_doctest_is_at_its_line_in_the_file_with_its_names(
+    run: Starter, client: Client, lager: Command
+) -> None:
     process = run(DOCUMENTED)
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"], pause["function"]) == ("script.py", 5, "__main__.f")

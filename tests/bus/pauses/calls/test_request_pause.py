@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 READY = "import os\nprint(os.getpid(), flush=True)\n"
 LOOP = "import signal\nend = []\nsignal.signal(signal.SIGUSR1, lambda *_: end.append(1))\n" + READY
@@ -26,7 +29,7 @@ def asked(process: Any) -> int:
     return pid
 
 
-def test_a_busy_script_pauses_and_continues(run: Any, client: Any) -> None:
+def test_a_busy_script_pauses_and_continues(run: Starter, client: Client) -> None:
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
@@ -41,7 +44,7 @@ def test_a_busy_script_pauses_and_continues(run: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize("text", [ASLEEP, WAITING, READY + "import signal\nsignal.pause()\n"])
-def test_a_waiting_script_pauses_where_it_waits(run: Any, client: Any, text: Any) -> None:
+def test_a_waiting_script_pauses_where_it_waits(run: Starter, client: Client, text: Any) -> None:
     process = run(text)
     asked(process)
     pause = client.paused()
@@ -53,7 +56,7 @@ def test_a_waiting_script_pauses_where_it_waits(run: Any, client: Any, text: Any
 
 @pytest.mark.variant
 @pytest.mark.parametrize("text", [LOOP, READY + "import signal\nsignal.pause()\n"])
-def test_an_interrupt_at_a_requested_pause_reaches_the_script(run: Any, client: Any, text: Any) -> None:
+def test_an_interrupt_at_a_requested_pause_reaches_the_script(run: Starter, client: Client, text: Any) -> None:
     process = run(text)
     pid = asked(process)
     pause = client.paused()
@@ -66,7 +69,7 @@ def test_an_interrupt_at_a_requested_pause_reaches_the_script(run: Any, client: 
 
 
 @pytest.mark.variant
-def test_two_requests_make_one_pause(run: Any, client: Any) -> None:
+def test_two_requests_make_one_pause(run: Starter, client: Client) -> None:
     process = run(LOOP)
     pid = asked(process)
     pause = client.paused()
@@ -79,7 +82,9 @@ def test_two_requests_make_one_pause(run: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_script_can_pause_in_an_import_of_a_module_that_a_pause_uses(run: Any, client: Any, script: Any) -> None:
+def test_a_script_can_pause_in_an_import_of_a_module_that_a_pause_uses(
+    run: Starter, client: Client, script: ScriptWriter
+) -> None:
     """What it uses is its own: here a module by the name of one of Python's."""
     ask = "os.kill(os.getpid(), signal.SIGURG)\n"
     script(f"import os, signal\n{ask}THERE = 1\n", "sched.py")
@@ -114,7 +119,7 @@ IN_AN_IMPORT = {
 
 @pytest.mark.parametrize(("module", "name", "forgotten"), IN_AN_IMPORT.values(), ids=IN_AN_IMPORT)
 def test_a_request_that_interrupts_an_import_pauses_once(
-    run: Any, client: Any, module: Any, name: Any, forgotten: Any
+    run: Starter, client: Client, module: Any, name: Any, forgotten: Any
 ) -> None:
     process = run(INTERRUPTED.format(module=module, name=name, forgotten=forgotten))
     client.call("Continue", "s", client.paused()["id"])
@@ -123,7 +128,9 @@ def test_a_request_that_interrupts_an_import_pauses_once(
 
 
 @pytest.mark.variant
-def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run: Any, client: Any, script: Any) -> None:
+def test_a_script_that_does_all_its_work_in_an_import_pauses_there(
+    run: Starter, client: Client, script: ScriptWriter
+) -> None:
     script(LOOP, "work.py")
     process = run("import work\n")
     pid = asked(process)
@@ -134,7 +141,7 @@ def test_a_script_that_does_all_its_work_in_an_import_pauses_there(run: Any, cli
     assert process.wait() == 0
 
 
-def test_nothing_where_breakpoints_are_off(run: Any) -> None:
+def test_nothing_where_breakpoints_are_off(run: Starter) -> None:
     process = run(LOOP, LAGER_BREAKPOINTS="off")
     pid = asked(process)
     os.kill(pid, signal.SIGUSR1)
@@ -142,7 +149,7 @@ def test_nothing_where_breakpoints_are_off(run: Any) -> None:
     assert process.err.rest() == ""
 
 
-def test_a_handler_of_the_script_stays(run: Any) -> None:
+def test_a_handler_of_the_script_stays(run: Starter) -> None:
     process = run("import signal\nsignal.signal(signal.SIGURG, lambda *_: print('mine', flush=True))\n" + LOOP)
     pid = asked(process)
     process.out.expect("mine\n")
@@ -152,7 +159,7 @@ def test_a_handler_of_the_script_stays(run: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_script_with_a_lager_of_its_own_pauses_too(run: Any, client: Any, script: Any) -> None:
+def test_a_script_with_a_lager_of_its_own_pauses_too(run: Starter, client: Client, script: ScriptWriter) -> None:
     script("NAME = 'mine'\n", "lager.py")
     process = run("import lager\n" + LOOP + "print(lager.NAME)\n")
     pid = asked(process)
@@ -161,7 +168,7 @@ def test_a_script_with_a_lager_of_its_own_pauses_too(run: Any, client: Any, scri
     assert process.out.rest() == "went on\nmine\n"
 
 
-def test_a_run_has_the_modules_of_plain_python(station: Any, script: Any, tmp_path: Path) -> None:
+def test_a_run_has_the_modules_of_plain_python(station: Station, script: ScriptWriter, tmp_path: Path) -> None:
     script("import sys, json\nprint(json.dumps(sorted(sys.modules)))\n")
     seen = []
     for command in ([LAGER, "python"], [sys.executable]):
@@ -172,7 +179,7 @@ def test_a_run_has_the_modules_of_plain_python(station: Any, script: Any, tmp_pa
     assert seen[0] - seen[1] == {"lager_startup", "atexit"}  # the latter is part of the interpreter
 
 
-def test_nothing_is_imported_outside_of_a_run(station: Any) -> None:
+def test_nothing_is_imported_outside_of_a_run(station: Station) -> None:
     env = {key: value for key, value in station.env.items() if key != "LAGER_PROCESS_ID"}
     shown = "import sys, signal; print('lager_startup' in sys.modules, signal.getsignal(signal.SIGURG) == 0)"
     done = subprocess.run([sys.executable, "-c", shown], env=env, capture_output=True, text=True, check=True)

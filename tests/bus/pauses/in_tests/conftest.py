@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PYTEST
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER
 
 
 @pytest.fixture
-def suite(start: Any, script: Any) -> Any:
+def suite(start: Starter, script: ScriptWriter) -> Any:
     """Run the text of a test file under `lager python -m pytest`."""
 
     def run(text: str, *options: str, name: str = "test_it.py", **env: str) -> Any:

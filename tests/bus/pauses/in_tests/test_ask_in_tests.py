@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PYTEST
+from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, ScriptWriter
 from tests.processes import LAGER, ended
 
 SUITE = """
@@ -27,7 +29,7 @@ WAYS = [(), ("-n", "1"), ("--capture=sys", "--timeout=60")]
 
 
 @pytest.mark.parametrize("options", WAYS)
-def test_a_test_asks_without_s_and_anyone_answers(suite: Any, client: Any, lager: Any, options: Any) -> None:
+def test_a_test_asks_without_s_and_anyone_answers(suite: Any, client: Client, lager: Command, options: Any) -> None:
     process = suite(SUITE, *options)
     for asked, answer in (("LED green?", "y"), ("how wide?", "2.5mm")):
         pause = client.paused()
@@ -42,7 +44,7 @@ def test_a_test_asks_without_s_and_anyone_answers(suite: Any, client: Any, lager
 @pytest.mark.variant
 @pytest.mark.parametrize("options", WAYS)
 def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(
-    screen: Any, script: Any, client: Any, options: Any
+    screen: ScreenStarter, script: ScriptWriter, client: Client, options: Any
 ) -> None:
     one = screen(LAGER, "python", *PYTEST, *options, script(SUITE, "test_it.py"))
     for typed in ("maybe", "yes"):

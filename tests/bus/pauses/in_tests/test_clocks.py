@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PAUSE
+from tests.client import Client
+from tests.fixtures import Command
 from tests.processes import ended
 
 # What a first pause imports takes its time, which is not part of the test.
@@ -138,7 +140,9 @@ def test_unittest():
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("deadline", "works", "code"), [(300, 0, 0), (200, 0.4, 1)])
-def test_the_deadline_of_an_example_does_not_count_its_pause(suite: Any, deadline: Any, works: Any, code: Any) -> None:
+def test_the_deadline_of_an_example_does_not_count_its_pause(
+    suite: Any, deadline: int, works: float, code: int
+) -> None:
     found, out, err = ended(suite(EXAMPLES.format(deadline=deadline, works=works), "-q"))
     assert (found, "DeadlineExceeded" in out) == (code, bool(code))
     assert "paused at test_it.py" in err
@@ -157,7 +161,7 @@ def test_it(monkeypatch, name):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_a_test_that_replaces_the_clock_pauses(suite: Any, method: Any) -> None:
+def test_a_test_that_replaces_the_clock_pauses(suite: Any, method: str) -> None:
     code, _, err = ended(suite(REPLACED.format(method=method), "-q"))
     assert (code, err.count("lager: paused at")) == (0, 4)
 
@@ -175,7 +179,7 @@ def test_other():
 
 
 def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(
-    suite: Any, lager: Any, client: Any, tmp_path: Path
+    suite: Any, lager: Command, client: Client, tmp_path: Path
 ) -> None:
     process = suite(COUNTED, PAUSE, "--junitxml=report.xml")
     id = client.paused()["id"]

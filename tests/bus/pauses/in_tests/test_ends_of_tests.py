@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PAUSE
+from tests.client import Client
+from tests.fixtures import Command
 from tests.processes import ended
 
 ENDS = """
@@ -36,7 +38,7 @@ ENDINGS = ("exit", "exit_of_generator", "own", "cancelled", "exit_later", "set_u
 
 
 @pytest.mark.variant
-def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite: Any, client: Any, tmp_path: Path) -> None:
+def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite: Any, client: Client, tmp_path: Path) -> None:
     process = suite(ENDS, PAUSE)
     torn_down = tmp_path / "said"
     torn_down.touch()
@@ -101,7 +103,7 @@ class TestUnexpected(unittest.TestCase):
 """
 
 
-def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite: Any, client: Any, lager: Any) -> None:
+def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite: Any, client: Client, lager: Command) -> None:
     process = suite(NEVER_BEGAN, PAUSE)
     for line, function, failure in (
         (12, "test_fixture", "FixtureLookupError: there is no fixture sypply\n"),
@@ -137,7 +139,7 @@ def test_next(): pass
 @pytest.mark.variant
 @pytest.mark.parametrize("error", ["TimeoutError('watchdog')", "lager.PauseTimeout('watchdog')"])
 def test_what_a_signal_handler_raises_fails_the_test_that_is_paused_and_ends_no_session(
-    suite: Any, client: Any, error: Any
+    suite: Any, client: Client, error: str
 ) -> None:
     process = suite("import lager\n" + WATCHED.format(error=error), PAUSE, "-s")
     for _ in range(2):

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PAUSE
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter
 from tests.processes import ended
 
 DOCUMENTED = """
@@ -38,7 +40,9 @@ def fine():
 """
 
 
-def test_a_failing_doctest_pauses_where_it_is_with_its_names(suite: Any, client: Any, lager: Any, script: Any) -> None:
+def test_a_failing_doctest_pauses_where_it_is_with_its_names(
+    suite: Any, client: Client, lager: Command, script: ScriptWriter
+) -> None:
     script("A text.\n\n>>> volts = 5\n>>> volts\n6\n>>> raise SystemExit(volts)\n", "test_text.txt")
     process = suite(
         DOCUMENTED, PAUSE, "--doctest-modules", "--doctest-continue-on-failure", "test_it.py", "test_text.txt"
@@ -77,7 +81,7 @@ volts 5
 
 
 @pytest.mark.variant
-def test_what_a_doctest_printed_is_shown_from_the_first_line_that_differs(suite: Any, script: Any) -> None:
+def test_what_a_doctest_printed_is_shown_from_the_first_line_that_differs(suite: Any, script: ScriptWriter) -> None:
     script(DIFFERING, "test_text.txt")
     process = suite("", PAUSE, "--doctest-continue-on-failure", "test_text.txt", LAGER_BREAKPOINT_TIMEOUT="0.01")
     err = ended(process)[2]

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter
 from tests.processes import LAGER, ended
 
 CAPTURED = """
@@ -42,7 +44,7 @@ LABELS = ("plain", "capsys", "capfd", "redirected")
 
 @pytest.mark.parametrize("options", [(), ("--capture=sys",), ("--capture=tee-sys",), ("-n", "1"), ("--lager-pause",)])
 def test_a_pause_in_a_test_is_shown_and_what_the_test_prints_is_captured_as_ever(
-    suite: Any, client: Any, options: Any
+    suite: Any, client: Client, options: Any
 ) -> None:
     process = suite(CAPTURED, *options)
     for label in LABELS:
@@ -73,7 +75,7 @@ class Test(unittest.TestCase):
 
 
 @pytest.mark.variant
-def test_a_pause_in_a_buffered_unittest_is_shown(start: Any, script: Any, client: Any) -> None:
+def test_a_pause_in_a_buffered_unittest_is_shown(start: Starter, script: ScriptWriter, client: Client) -> None:
     process = start(LAGER, "python", "-m", "unittest", "-b", script(UNITTEST, "test_it.py").removesuffix(".py"))
     pause = client.paused()
     process.err.expect(f"lager: paused at test_it.py:7 in Test.test_it - why\n  id        {pause['id']}\n")
@@ -110,7 +112,7 @@ print("end", file=sys.stderr)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_pause_is_shown_where_the_script_captures_standard_error(run: Any, client: Any, stream: Any) -> None:
+def test_a_pause_is_shown_where_the_script_captures_standard_error(run: Starter, client: Client, stream: str) -> None:
     process = run(REDIRECTING.format(stream=stream, content=STREAMS[stream]))
     id = client.paused()["id"]
     process.err.expect(f"  id        {id}\n")
@@ -133,7 +135,7 @@ assert "lager: paused at" in "".join(tee.parts)
 
 
 @pytest.mark.variant
-def test_a_wrapper_of_standard_error_gets_the_banner_once(run: Any) -> None:
+def test_a_wrapper_of_standard_error_gets_the_banner_once(run: Starter) -> None:
     code, _, err = ended(run(SAME_FILE))
     assert (code, err.count("lager: paused at")) == (0, 1)
 
@@ -152,7 +154,7 @@ def test_outer(pytester, capfd):
 
 
 @pytest.mark.variant
-def test_pauses_wherever_pytest_runs_code_are_shown(suite: Any, client: Any) -> None:
+def test_pauses_wherever_pytest_runs_code_are_shown(suite: Any, client: Client) -> None:
     process = suite(NESTED, "-q")
     for label in ("conftest", "module", "inner"):
         id = client.paused()["id"]

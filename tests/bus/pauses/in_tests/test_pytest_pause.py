@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.in_tests.pytest_words import PAUSE, PYTEST
-from tests.processes import BIN, LAGER, ended
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
+from tests.processes import BIN, LAGER, Process, ended
 
 POWERED = """
 import pytest
@@ -34,7 +36,7 @@ def test_never():
 """
 
 
-def test_the_supply_of_a_failing_test_stays_on(suite: Any, client: Any, lager: Any, bench: Any) -> None:
+def test_the_supply_of_a_failing_test_stays_on(suite: Any, client: Client, lager: Command, bench: Process) -> None:
     process = suite(POWERED, PAUSE, "-xq")
     pause = client.paused()
     assert pause["label"].startswith("test_it.py::test_load[a b/")
@@ -134,7 +136,7 @@ PAUSING = {
 }
 
 
-def test_which_failures_pause_and_where(suite: Any, client: Any, tmp_path: Path) -> None:
+def test_which_failures_pause_and_where(suite: Any, client: Client, tmp_path: Path) -> None:
     process = suite(KINDS, PAUSE, LAGER_BREAKPOINT_TIMEOUT="60")
     torn_down = tmp_path / "said"
     torn_down.touch()
@@ -150,7 +152,7 @@ def test_which_failures_pause_and_where(suite: Any, client: Any, tmp_path: Path)
 
 
 def test_workers_pause_separately_and_enter_resumes_one_after_the_other(
-    terminal: Any, script: Any, client: Any
+    terminal: TerminalStarter, script: ScriptWriter, client: Client
 ) -> None:
     script("def test_a(): assert 0\ndef test_b(): assert 0\n", "test_it.py")
     screen = terminal(LAGER, "python", *PYTEST, PAUSE, "-n", "2", "test_it.py")
@@ -166,7 +168,9 @@ def test_workers_pause_separately_and_enter_resumes_one_after_the_other(
     assert "2 failed" in screen.screen.text
 
 
-def test_an_interrupt_ends_the_session_and_tears_down(suite: Any, client: Any, lager: Any, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_session_and_tears_down(
+    suite: Any, client: Client, lager: Command, tmp_path: Path
+) -> None:
     process = suite(KINDS, PAUSE)
     assert lager("python", "--console", client.paused()["id"], stdin="1\n").stdout == "1\n"
     process.kill(signal.SIGINT)
@@ -184,20 +188,20 @@ PLAIN = (
 )
 
 
-def test_without_the_option_it_is_not_there(start: Any, script: Any) -> None:
+def test_without_the_option_it_is_not_there(start: Starter, script: ScriptWriter) -> None:
     code, out, _ = ended(start(LAGER, "python", *PYTEST, "-W", "error", script(PLAIN, "test_it.py")))
     assert (code, "--lager-pause" in out) == (0, False)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "1")])
-def test_outside_a_run_it_says_once_that_it_has_no_effect(start: Any, script: Any, options: Any) -> None:
+def test_outside_a_run_it_says_once_that_it_has_no_effect(start: Starter, script: ScriptWriter, options: Any) -> None:
     script("def test_it(): assert 0\n", "test_it.py")
     code, out, _ = ended(start(str(BIN / "pytest"), *PYTEST[2:], PAUSE, "-q", *options, "test_it.py"))
     assert code == 1
     assert out.count("works only under: lager python -m pytest") == 1
 
 
-def test_pause_on_error_says_that_pytest_catches_all(start: Any, script: Any, client: Any) -> None:
+def test_pause_on_error_says_that_pytest_catches_all(start: Starter, script: ScriptWriter, client: Client) -> None:
     script("def test_it(): assert 0\n", "test_it.py")
     code, out, err = ended(start(LAGER, "python", "--pause-on-error", *PYTEST, "-W", "error", "test_it.py"))
     assert (code, err) == (1, "")
@@ -225,7 +229,7 @@ def test_it():
 
 @pytest.mark.variant
 def test_an_error_of_lagers_pauses_a_test_where_it_called_lager(
-    suite: Any, client: Any, lager: Any, bench: Any
+    suite: Any, client: Client, lager: Command, bench: Process
 ) -> None:
     suite(LIMITED, PAUSE)
     pause = client.paused()

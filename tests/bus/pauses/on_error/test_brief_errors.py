@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter
+from tests.processes import Process
+
 OURS = re.compile(r'^.*/lager(?:_startup|/[\w/]+)?\.py"?[,:].*$', re.M)
 
 WAYS = {
@@ -41,14 +45,14 @@ SHOWS = {
 }
 
 
-def said(run: Any, bench: Any, call: Any, show: Any) -> Any:
+def said(run: Starter, bench: Process, call: Any, show: Any) -> Any:
     process = run(SCRIPT.format(call=call, show=show))
     process.wait()
     return process.err.rest()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_traceback_has_one_line_of_lager(run: Any, bench: Any, way: Any) -> None:
+def test_a_traceback_has_one_line_of_lager(run: Starter, bench: Process, way: str) -> None:
     call, error = WAYS[way]
     text = said(run, bench, call, "measure()")
     assert f"lager.errors.{error}: " in text
@@ -59,7 +63,7 @@ def test_a_traceback_has_one_line_of_lager(run: Any, bench: Any, way: Any) -> No
 
 @pytest.mark.variant
 @pytest.mark.parametrize("show", SHOWS)
-def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run: Any, bench: Any, show: Any) -> None:
+def test_a_traceback_has_one_line_of_lager_wherever_it_is_shown(run: Starter, bench: Process, show: str) -> None:
     text = said(run, bench, "supply.set_voltage(100)", SHOWS[show])
     assert len(OURS.findall(text)) == 1
     assert "lager.errors.LimitExceeded: " in text
@@ -70,7 +74,7 @@ HANDLES = "try: 1 / 0\n    except ZeroDivisionError: supply.set_voltage(100)"
 
 
 @pytest.mark.variant
-def test_the_scripts_own_error_stays_behind_that_of_lager(run: Any, bench: Any) -> None:
+def test_the_scripts_own_error_stays_behind_that_of_lager(run: Starter, bench: Process) -> None:
     text = said(run, bench, HANDLES, "measure()")
     assert "ZeroDivisionError: division by zero" in text
     assert "During handling of the above exception, another exception occurred" in text
@@ -78,7 +82,7 @@ def test_the_scripts_own_error_stays_behind_that_of_lager(run: Any, bench: Any) 
 
 
 @pytest.mark.parametrize("options", [{"LAGER_DEBUG": "1"}, {"PYTHONDEVMODE": "1"}])
-def test_who_wants_all_of_it_gets_it(run: Any, options: Any) -> None:
+def test_who_wants_all_of_it_gets_it(run: Starter, options: dict[str, str]) -> None:
     process = run("from lager import Net\nNet.get('supply99', type='supply')\n", **options)
     process.wait()
     text = process.err.rest()
@@ -99,7 +103,7 @@ def test_rail():
 
 
 @pytest.mark.variant
-def test_pytest_shows_the_line_of_the_test(start: Any, script: Any, bench: Any) -> None:
+def test_pytest_shows_the_line_of_the_test(start: Starter, script: ScriptWriter, bench: Process) -> None:
     script(IN_PYTEST, "test_it.py")
     process = start(sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:xdist", "test_it.py")
     text = process.out.rest()
@@ -109,7 +113,7 @@ def test_pytest_shows_the_line_of_the_test(start: Any, script: Any, bench: Any) 
 
 
 @pytest.mark.variant
-def test_an_error_of_lagers_keeps_nothing_of_the_script_alive(run: Any, bench: Any) -> None:
+def test_an_error_of_lagers_keeps_nothing_of_the_script_alive(run: Starter, bench: Process) -> None:
     text = """
 import gc, weakref
 from lager import Net, errors
@@ -146,7 +150,7 @@ signal.signal(signal.SIGINT, rails_off)
 CHAINED = OTHERS.replace("raise", "try: 1 / 0\n    except ZeroDivisionError: raise")
 
 
-def interrupted(run: Any, client: Any, call: Any, more: Any = "") -> Any:
+def interrupted(run: Starter, client: Client, call: Any, more: Any = "") -> Any:
     """What is written when SIGINT has ended a pause."""
     process = run(INTERRUPTED.format(call=call, more=more))
     os.kill(client.paused()["pid"], signal.SIGINT)
@@ -155,7 +159,7 @@ def interrupted(run: Any, client: Any, call: Any, more: Any = "") -> Any:
 
 
 @pytest.mark.parametrize("call", ["lager.pause()", "breakpoint()", "lager.ask('on?')"])
-def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run: Any, client: Any, call: Any) -> None:
+def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run: Starter, client: Client, call: str) -> None:
     text = interrupted(run, client, call)
     assert text.endswith("\nKeyboardInterrupt\n")
     assert text.count('script.py"') == 2
@@ -163,7 +167,7 @@ def test_ctrl_c_at_a_pause_shows_one_line_of_lager(run: Any, client: Any, call: 
 
 
 @pytest.mark.variant
-def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run: Any, client: Any, lager: Any) -> None:
+def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run: Starter, client: Client, lager: Command) -> None:
     process = run(INTERRUPTED.format(call="breakpoint()\n    x = 1", more=""))
     lager("console", client.paused()["id"], stdin=":next\n")
     os.kill(client.paused()["pid"], signal.SIGINT)
@@ -176,7 +180,9 @@ def test_ctrl_c_at_a_stop_of_a_step_shows_few_lines_of_lager(run: Any, client: A
 
 @pytest.mark.variant
 @pytest.mark.parametrize("more", [OTHERS, CHAINED])
-def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run: Any, client: Any, more: Any) -> None:
+def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(
+    run: Starter, client: Client, more: Any
+) -> None:
     text = interrupted(run, client, "lager.pause()", more)
     assert "in rails_off\n" in text
     assert text.endswith("\nRuntimeError: rails off\n")
@@ -184,7 +190,7 @@ def test_what_a_handler_of_the_script_raises_at_a_pause_keeps_its_frames(run: An
     assert (len(OURS.findall(text)) == 1) == (more is OTHERS)
 
 
-def test_the_error_that_is_handled_at_a_pause_stays_behind_ctrl_c(run: Any, client: Any) -> None:
+def test_the_error_that_is_handled_at_a_pause_stays_behind_ctrl_c(run: Starter, client: Client) -> None:
     text = interrupted(run, client, "try: 1 / 0\n    except ZeroDivisionError: lager.pause()")
     assert "During handling of the above exception, another exception occurred" in text
     assert len(OURS.findall(text)) == 1

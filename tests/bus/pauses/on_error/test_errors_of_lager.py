@@ -1,11 +1,11 @@
 """An error of lager's pauses where the script called lager, also if Python called it for the script."""
 
-from typing import Any
-
 import pytest
 
 from tests.bus.pauses.on_error.pause_words import BEFORE, ON
-from tests.processes import ended
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.processes import Process, ended
 
 OF_LAGER = {
     "a limit": "s.set_voltage(1e6)",
@@ -31,7 +31,7 @@ finally:
 
 @pytest.mark.parametrize("name", OF_LAGER)
 def test_an_error_of_lagers_pauses_where_the_script_called_lager(
-    run: Any, client: Any, lager: Any, bench: Any, name: Any
+    run: Starter, client: Client, lager: Command, bench: Process, name: str
 ) -> None:
     process = run(USING_LAGER.format(statement=OF_LAGER[name], pid=bench.pid), options=ON)
     pause = client.paused()
@@ -46,7 +46,9 @@ def test_an_error_of_lagers_pauses_where_the_script_called_lager(
 
 
 @pytest.mark.variant
-def test_lager_has_released_its_locks_when_its_error_pauses(run: Any, client: Any, lager: Any, bench: Any) -> None:
+def test_lager_has_released_its_locks_when_its_error_pauses(
+    run: Starter, client: Client, lager: Command, bench: Process
+) -> None:
     """The console may ask it anew."""
     process = run(USING_LAGER.format(statement=OF_LAGER["an instrument that has gone"], pid=bench.pid), options=ON)
     pause = client.paused()
@@ -121,7 +123,7 @@ asyncio.run(main())""",
 @pytest.mark.variant
 @pytest.mark.parametrize("name", CALLED_BY_PYTHON)
 def test_an_error_of_lagers_that_python_called_pauses_in_the_script(
-    run: Any, client: Any, lager: Any, bench: Any, name: Any
+    run: Starter, client: Client, lager: Command, bench: Process, name: str
 ) -> None:
     process = run(f"from lager import Net, NetType{CALLED_BY_PYTHON[name]}", options=ON)
     pause = client.paused()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from tests.bus.pauses.on_error.pause_words import AFTER, BEFORE, ON
-from tests.processes import LAGER, ended
+from tests.client import Client
+from tests.fixtures import Command, Starter
+from tests.processes import LAGER, Process, ended
 
 
 def without_banner(err: str) -> str:
@@ -60,7 +62,7 @@ with contextlib.ExitStack() as stack:
 
 @pytest.mark.parametrize("text", [SUPPLY + WITH, SUPPLY + GENERATOR])
 def test_the_supply_stays_on_while_the_error_is_looked_at(
-    run: Any, client: Any, lager: Any, bench: Any, text: Any
+    run: Starter, client: Client, lager: Command, bench: Process, text: Any
 ) -> None:
     process = run(text, options=ON)
     pause = client.paused()
@@ -78,7 +80,9 @@ def test_the_supply_stays_on_while_the_error_is_looked_at(
     assert "output   off" in lager("supply", "supply2", "state").stdout
 
 
-def test_a_supply_that_the_script_has_closed_is_free_and_on(run: Any, client: Any, lager: Any, bench: Any) -> None:
+def test_a_supply_that_the_script_has_closed_is_free_and_on(
+    run: Starter, client: Client, lager: Command, bench: Process
+) -> None:
     text = (
         'with Net.get("supply2", type=NetType.PowerSupply) as s:\n    s.set_voltage(3.3)\n    s.enable()\nmeasure(0)\n'
     )
@@ -123,7 +127,7 @@ for thread in threads: thread.join()
 """
 
 
-def test_where_and_when(run: Any, client: Any, tmp_path: Path) -> None:
+def test_where_and_when(run: Starter, client: Client, tmp_path: Path) -> None:
     """Each in a thread of its own, all paused at the same time."""
     (tmp_path / "places").mkdir()
     for name, (text, _, _) in PLACES.items():
@@ -144,7 +148,7 @@ def test_where_and_when(run: Any, client: Any, tmp_path: Path) -> None:
 HEALTHY = Path(__file__).with_name("healthy")
 
 
-def test_what_is_caught_never_pauses(start: Any) -> None:
+def test_what_is_caught_never_pauses(start: Starter) -> None:
     runs = [
         start(LAGER, "python", *ON, str(HEALTHY / f"{name}.py"), LAGER_BREAKPOINT_TIMEOUT="1")
         for name in ("language", "library")
@@ -168,7 +172,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_it_ends_as_without(run: Any, start: Any, client: Any, name: Any) -> None:
+def test_it_ends_as_without(run: Starter, start: Starter, client: Client, name: str) -> None:
     text, code = SAME[name]
     process = run(text, options=ON, LAGER_BREAKPOINT_TIMEOUT="0.01")
     found = ended(process)
@@ -182,7 +186,7 @@ def test_it_ends_as_without(run: Any, start: Any, client: Any, name: Any) -> Non
 
 
 @pytest.mark.variant
-def test_a_module_and_a_folder(start: Any, tmp_path: Path, client: Any) -> None:
+def test_a_module_and_a_folder(start: Starter, tmp_path: Path, client: Client) -> None:
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "main.py").write_text("import helper\nhelper.f(0)\n")
     (tmp_path / "part" / "helper.py").write_text("def f(x):\n    return 1 / x\n")
@@ -198,18 +202,18 @@ def test_a_module_and_a_folder(start: Any, tmp_path: Path, client: Any) -> None:
     assert folder.wait() == module.wait() == 1
 
 
-def test_it_is_off_where_breakpoints_are(run: Any) -> None:
+def test_it_is_off_where_breakpoints_are(run: Starter) -> None:
     code, out, err = ended(run("1 / 0\n", options=ON, LAGER_BREAKPOINTS="off"))
     assert (code, out) == (1, "")
     assert "lager" not in err
 
 
 @pytest.mark.variant
-def test_the_script_may_switch_it_off(run: Any) -> None:
+def test_the_script_may_switch_it_off(run: Starter) -> None:
     assert "lager: " not in ended(run("import os\nos.environ['LAGER_BREAKPOINTS'] = 'off'\n1 / 0\n", options=ON))[2]
 
 
-def test_an_interrupt_ends_the_pause_and_shows_both_errors(run: Any, client: Any, lager: Any) -> None:
+def test_an_interrupt_ends_the_pause_and_shows_both_errors(run: Starter, client: Client, lager: Command) -> None:
     process = run("try:\n    1 / 0\nfinally:\n    print('put away')\n", options=ON)
     assert lager("python", "--console", client.paused()["id"], stdin="__name__\n").stdout == "'__main__'\n"
     process.kill(signal.SIGINT)
@@ -229,7 +233,7 @@ signal.signal(signal.SIGALRM, bark)
 
 
 @pytest.mark.parametrize("error", ["TimeoutError", "PauseTimeout", "ValueError", "KeyboardInterrupt"])
-def test_what_a_signal_handler_raises_takes_the_place_of_the_error(run: Any, client: Any, error: Any) -> None:
+def test_what_a_signal_handler_raises_takes_the_place_of_the_error(run: Starter, client: Client, error: str) -> None:
     text = f"try:\n    1 / 0\nexcept {error} as found:\n    print(repr(found.__context__))\nfinally:\n    print('away')"
     process = run(WATCHED.format(error=error, text=text), options=ON)
     pause = client.paused()
@@ -241,7 +245,9 @@ def test_what_a_signal_handler_raises_takes_the_place_of_the_error(run: Any, cli
 
 
 @pytest.mark.variant
-def test_what_a_signal_handler_raises_after_all_has_ended_is_shown_below_the_error(run: Any, client: Any) -> None:
+def test_what_a_signal_handler_raises_after_all_has_ended_is_shown_below_the_error(
+    run: Starter, client: Client
+) -> None:
     text = "import sys\ndef end(): raise RecursionError('deep')\nend()"
     process = run(WATCHED.format(error="TimeoutError", text=text), options=ON)
     pause = client.paused()
@@ -253,7 +259,7 @@ def test_what_a_signal_handler_raises_after_all_has_ended_is_shown_below_the_err
 
 
 @pytest.mark.variant
-def test_a_trace_function_of_the_script_only_loses_the_before(run: Any, client: Any) -> None:
+def test_a_trace_function_of_the_script_only_loses_the_before(run: Starter, client: Client) -> None:
     process = run("import sys\nsys.settrace(None)\ntry:\n    1 / 0\nfinally:\n    print('put away')\n", options=ON)
     pause = client.paused()
     assert pause["label"].endswith(AFTER if sys.version_info < (3, 12) else BEFORE)
@@ -261,7 +267,7 @@ def test_a_trace_function_of_the_script_only_loses_the_before(run: Any, client: 
     assert ended(process)[0] == 1
 
 
-def test_a_bus_that_is_not_there_changes_nothing(run: Any) -> None:
+def test_a_bus_that_is_not_there_changes_nothing(run: Starter) -> None:
     code, _, err = ended(run("1 / 0\n", options=ON, LAGER_BUS_ADDRESS="unix:path=/nowhere"))
     assert code == 1
     assert "ZeroDivisionError: division by zero\n" in err
@@ -278,7 +284,7 @@ GROUPS = {
 
 @pytest.mark.variant
 @pytest.mark.parametrize("name", GROUPS)
-def test_a_group_of_errors_that_python_made_pauses_at_the_first_error(run: Any, client: Any, name: Any) -> None:
+def test_a_group_of_errors_that_python_made_pauses_at_the_first_error(run: Starter, client: Client, name: str) -> None:
     works, label, line = GROUPS[name]
     text = f"""
 import asyncio

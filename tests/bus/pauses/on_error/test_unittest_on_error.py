@@ -1,9 +1,9 @@
 """lager python --pause-on-error with unittest, which catches the errors of its tests."""
 
-from typing import Any
-
 from tests.bus.pauses.on_error.pause_words import AFTER, ON
-from tests.processes import ended
+from tests.client import Client
+from tests.fixtures import Starter
+from tests.processes import Process, ended
 
 UNITTEST = """
 import unittest
@@ -31,7 +31,7 @@ unittest.main()
 """
 
 
-def test_a_failing_test_of_unittest_pauses_before_its_teardown(run: Any, client: Any) -> None:
+def test_a_failing_test_of_unittest_pauses_before_its_teardown(run: Starter, client: Client) -> None:
     process = run(UNITTEST, options=ON)
     found = []
     for _ in range(4):
@@ -67,7 +67,7 @@ unittest.main()
 """
 
 
-def test_a_failing_test_of_unittest_keeps_no_net_after_its_pause(run: Any, client: Any, bench: Any) -> None:
+def test_a_failing_test_of_unittest_keeps_no_net_after_its_pause(run: Starter, client: Client, bench: Process) -> None:
     process = run(NET_IN_EACH_TEST, options=ON)
     client.call("Continue", "s", client.paused()["id"])
     code, _, err = ended(process)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.bus.runs.detached.known_runs import Runs
+from tests.fixtures import Command
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 
 @pytest.fixture
-def runs(station: Any, lager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def runs(station: Station, lager: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setitem(station.env, "XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delitem(station.env, "PYTHONUNBUFFERED")
     found = Runs(station, lager, tmp_path / "state/lager/runs")
@@ -22,7 +24,7 @@ def runs(station: Any, lager: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def plain_lager(station: Any, tmp_path: Path) -> Any:
+def plain_lager(station: Station, tmp_path: Path) -> Any:
     """`lager python` with a umask of its own, and its output as bytes."""
 
     def command(*words: str, **env: str) -> "subprocess.CompletedProcess[bytes]":

@@ -12,6 +12,7 @@ from typing import Any
 from lager.process.system import MOVED_TO
 from lager_cli.linux.inotify import Changes
 from tests.processes import PATIENCE
+from tests.station import Station
 
 FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 
@@ -19,7 +20,9 @@ FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 class Runs:
     """What the station's user knows of its runs."""
 
-    def __init__(self, station: Any, lager: Callable[..., "subprocess.CompletedProcess[str]"], folder: Path) -> None:
+    def __init__(
+        self, station: Station, lager: Callable[..., "subprocess.CompletedProcess[str]"], folder: Path
+    ) -> None:
         self.lager = lager
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)

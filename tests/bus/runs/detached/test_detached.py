@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from tests.bus.runs.detached.known_runs import FOR_EVER, ended
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
+from tests.loopback import Loopback
 from tests.processes import LAGER
 
 PAUSING = "import lager\nprint('before')\nlager.pause('why not')\nprint('after')\n"
 
 
-def test_a_detached_run_from_start_to_end(runs: Any, lager: Any, script: Any, client: Any) -> None:
+def test_a_detached_run_from_start_to_end(runs: Any, lager: Command, script: ScriptWriter, client: Client) -> None:
     text = "import sys, lager\nprint('one')\nprint('wrong', file=sys.stderr)\n"
     text += "lager.pause()\nprint(sys.argv[1:])\nsys.exit(3)\n"
     done = lager("--here", "python", "--detach", script(text), "a b", LAGER_BOX="bench7")
@@ -37,7 +40,7 @@ def test_a_detached_run_from_start_to_end(runs: Any, lager: Any, script: Any, cl
 
 
 @pytest.mark.variant
-def test_arguments_and_environment_with_every_byte(runs: Any, script: Any, plain_lager: Any) -> None:
+def test_arguments_and_environment_with_every_byte(runs: Any, script: ScriptWriter, plain_lager: Any) -> None:
     script("import os, sys\nprint(sys.argv[1:], os.environ['ODD'], os.getcwd(), os.umask(0))\n")
     every = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in range(128, 256))
     words = ("script.py", every, "", "$x %n")
@@ -47,7 +50,9 @@ def test_arguments_and_environment_with_every_byte(runs: Any, script: Any, plain
     assert plain_lager("--reattach", id).stdout == expected
 
 
-def test_enter_resumes_and_ctrl_c_leaves(runs: Any, script: Any, client: Any, terminal: Any) -> None:
+def test_enter_resumes_and_ctrl_c_leaves(
+    runs: Any, script: ScriptWriter, client: Client, terminal: TerminalStarter
+) -> None:
     id = runs.detach(script(PAUSING + "import signal\nsignal.pause()\n"))
     client.paused()
     screen = terminal(LAGER, "python", "--reattach", id)
@@ -60,19 +65,19 @@ def test_enter_resumes_and_ctrl_c_leaves(runs: Any, script: Any, client: Any, te
     assert runs.known(id)["state"] == "running"
 
 
-def test_the_timeout_of_a_detached_run_is_not_capped(runs: Any, script: Any) -> None:
+def test_the_timeout_of_a_detached_run_is_not_capped(runs: Any, script: ScriptWriter) -> None:
     text = "import os, time\nprint(float(os.environ['LAGER_RUN_DEADLINE']) - time.monotonic() > 500)\n"
     assert runs.wait(runs.detach("--timeout", "600", script(text))).stdout == "True\n"
 
 
 @pytest.mark.variant  # on a full disk, test_records shows it, too
-def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs: Any, script: Any) -> None:
+def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs: Any, script: ScriptWriter) -> None:
     ended = runs.wait(runs.detach("--timeout", "0.5", script("import signal\nsignal.pause()\n")))
     assert ended.returncode == 124
     assert ended.stderr.startswith("lager: the run timed out (--timeout)\n")
 
 
-def test_the_uploaded_folder_is_removed_with_the_run(runs: Any, script: Any, tmp_path: Path) -> None:
+def test_the_uploaded_folder_is_removed_with_the_run(runs: Any, script: ScriptWriter, tmp_path: Path) -> None:
     (tmp_path / "sent").mkdir()
     id = runs.detach(script(""), LAGER_RUN_FOLDER=str(tmp_path / "sent"))
     runs.wait(id)
@@ -80,13 +85,15 @@ def test_the_uploaded_folder_is_removed_with_the_run(runs: Any, script: Any, tmp
     assert not (tmp_path / "sent").exists()
 
 
-def test_a_missing_script(runs: Any, lager: Any) -> None:
+def test_a_missing_script(runs: Any, lager: Command) -> None:
     done = lager("python", "--detach", "nothing.py")
     assert (done.returncode, "No such file or folder: nothing.py" in done.stderr) == (2, True)
     assert runs.all() == []
 
 
-def test_the_exit_code_is_unknown_if_the_keeper_was_killed(runs: Any, lager: Any, script: Any, start: Any) -> None:
+def test_the_exit_code_is_unknown_if_the_keeper_was_killed(
+    runs: Any, lager: Command, script: ScriptWriter, start: Starter
+) -> None:
     id = runs.detach(script(FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
@@ -108,13 +115,15 @@ def test_the_exit_code_is_unknown_if_the_keeper_was_killed(runs: Any, lager: Any
         (["--kill", "x", "--pause", "y"], "not several"),
     ],
 )
-def test_options_that_do_not_go_together(lager: Any, words: Any, said: Any) -> None:
+def test_options_that_do_not_go_together(lager: Command, words: list[str], said: str) -> None:
     done = lager("python", *words)
     assert (done.returncode, said in done.stderr) == (2, True)
 
 
 @pytest.mark.variant
-def test_a_detached_run_on_a_box_keeps_its_files(runs: Any, near: Any, lager: Any, script: Any, tmp_path: Path) -> None:
+def test_a_detached_run_on_a_box_keeps_its_files(
+    runs: Any, near: Loopback, lager: Command, script: ScriptWriter, tmp_path: Path
+) -> None:
     """Over ssh: it outlives the session, its files too, and the one who comes back gets all of it."""
     (tmp_path / "data").write_text("sent along\n")
     script("import os\nprint(open('data').read(), os.getcwd())\nraise SystemExit(3)\n")

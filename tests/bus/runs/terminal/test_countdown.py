@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScreenStarter, ScriptWriter, Starter
 from tests.processes import LAGER
-from tests.screen import SIZES
+from tests.screen import SIZES, Screen
 
 ONE = "import lager\nlager.pause('look', interactive=True)\nprint('went on')\n"
 LEFT = re.compile(r"^  time left (.*)$", re.MULTILINE)
@@ -21,7 +23,7 @@ def left(shown: str) -> list[str]:
     return LEFT.findall(shown)
 
 
-def counts(screen: Any, times: int) -> list[str]:
+def counts(screen: Screen, times: int) -> list[str]:
     """What the only such line has said, until it has changed so many times."""
     said: list[str] = []
 
@@ -38,7 +40,7 @@ def counts(screen: Any, times: int) -> list[str]:
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_it_counts_in_place_and_enter_removes_it(
-    screen: Any, script: Any, client: Any, columns: Any, rows: Any
+    screen: ScreenStarter, script: ScriptWriter, client: Client, columns: Any, rows: Any
 ) -> None:
     view = screen(*PYTHON, script(ONE), columns=columns, rows=rows)
     id = client.paused()["id"]
@@ -54,7 +56,7 @@ def test_it_counts_in_place_and_enter_removes_it(
     assert view.lines[-1] == "went on"
 
 
-def test_it_follows_what_happens(screen: Any, script: Any, client: Any, start: Any) -> None:
+def test_it_follows_what_happens(screen: ScreenStarter, script: ScriptWriter, client: Client, start: Starter) -> None:
     view = screen(*PYTHON, script(ONE))
     pause = client.paused()
     counts(view, 0)
@@ -74,7 +76,9 @@ def test_it_follows_what_happens(screen: Any, script: Any, client: Any, start: A
 
 @pytest.mark.variant
 @pytest.mark.parametrize("by", ["another terminal", "its time", "an exception"])
-def test_the_row_is_removed_however_the_pause_ends(screen: Any, script: Any, client: Any, lager: Any, by: Any) -> None:
+def test_the_row_is_removed_however_the_pause_ends(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, lager: Command, by: str
+) -> None:
     seconds = {"its time": 2}.get(by, 300)
     text = f"import lager\nlager.pause(timeout={seconds})\nprint('went on')\n"
     view = screen(*PYTHON, script(text), rows=200)  # a traceback has long paths
@@ -91,7 +95,9 @@ def test_the_row_is_removed_however_the_pause_ends(screen: Any, script: Any, cli
 
 
 @pytest.mark.variant
-def test_without_a_limit_it_shows_consoles_alone(screen: Any, script: Any, client: Any, start: Any) -> None:
+def test_without_a_limit_it_shows_consoles_alone(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, start: Starter
+) -> None:
     view = screen(*PYTHON, script(ONE.replace("'look'", "'look', timeout=0")))
     pause = client.paused()
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
@@ -118,7 +124,9 @@ print("went on")
 """
 
 
-def test_other_output_is_left_alone(screen: Any, script: Any, client: Any, tmp_path: Path) -> None:
+def test_other_output_is_left_alone(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, tmp_path: Path
+) -> None:
     """Each write ends up as it would without the countdown; the line stays where it was and is not updated."""
     os.mkfifo(tmp_path / "say")
     view = screen(*PYTHON, script(TALK))
@@ -149,7 +157,7 @@ if __name__ == "__main__":
 """
 
 
-def test_one_line_for_threads_and_children(screen: Any, script: Any, client: Any) -> None:
+def test_one_line_for_threads_and_children(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen(*PYTHON, script(SEVERAL), rows=60)
     details = [client.paused() for _ in range(3)]
     pauses = {pause["label"]: pause["id"] for pause in details}
@@ -174,7 +182,7 @@ thread.join()
 
 
 @pytest.mark.variant
-def test_a_question_keeps_its_cursor(screen: Any, script: Any, client: Any) -> None:
+def test_a_question_keeps_its_cursor(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen(*PYTHON, script(ASKS))
     id = client.paused()["id"]
     counts(view, 1)  # it is updated above the question
@@ -189,7 +197,7 @@ def test_a_question_keeps_its_cursor(screen: Any, script: Any, client: Any) -> N
 
 
 @pytest.mark.variant
-def test_a_shell_stops_it_and_brings_it_back(screen: Any, script: Any, client: Any) -> None:
+def test_a_shell_stops_it_and_brings_it_back(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", HISTFILE="")
     view.sees("$")
     view.type(f"lager python {script(ONE)}\r")
@@ -211,7 +219,7 @@ def test_a_shell_stops_it_and_brings_it_back(screen: Any, script: Any, client: A
 
 
 @pytest.mark.variant
-def test_in_the_background_it_draws_nothing(screen: Any, script: Any, client: Any) -> None:
+def test_in_the_background_it_draws_nothing(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", HISTFILE="")
     view.sees("$")
     view.type(f"lager python {script(ONE)} &\r")
@@ -228,7 +236,9 @@ def test_in_the_background_it_draws_nothing(screen: Any, script: Any, client: An
 
 
 @pytest.mark.variant
-def test_a_narrow_terminal_and_one_that_changes(screen: Any, script: Any, client: Any, start: Any) -> None:
+def test_a_narrow_terminal_and_one_that_changes(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, start: Starter
+) -> None:
     view = screen(*PYTHON, script(ONE), columns=30)
     pause = client.paused()
     start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {pause['id']}")
@@ -242,7 +252,9 @@ def test_a_narrow_terminal_and_one_that_changes(screen: Any, script: Any, client
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"NO_COLOR": "1"}, {"TERM": ""}])
-def test_no_escapes_are_written_where_none_are_wanted(screen: Any, script: Any, client: Any, env: Any) -> None:
+def test_no_escapes_are_written_where_none_are_wanted(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, env: dict[str, str]
+) -> None:
     view = screen(*PYTHON, script(ONE), **env)
     id = client.paused()["id"]
     client.call("Extend", "sd", id, 100.0)
@@ -258,7 +270,9 @@ def test_no_escapes_are_written_where_none_are_wanted(screen: Any, script: Any, 
 
 
 @pytest.mark.variant
-def test_there_is_no_countdown_in_a_file(screen: Any, script: Any, client: Any, tmp_path: Path) -> None:
+def test_there_is_no_countdown_in_a_file(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, tmp_path: Path
+) -> None:
     view = screen("/bin/sh", "-c", f"lager python {script(ONE)} 2> errors")
     pause = client.paused()
     view.sees("To resume:")
@@ -274,7 +288,7 @@ def test_there_is_no_countdown_in_a_file(screen: Any, script: Any, client: Any, 
 
 
 @pytest.mark.variant
-def test_typed_text_is_ignored_and_reported(screen: Any, script: Any, client: Any) -> None:
+def test_typed_text_is_ignored_and_reported(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen(*PYTHON, script(ONE))
     client.paused()
     counts(view, 0)
@@ -288,7 +302,7 @@ def test_typed_text_is_ignored_and_reported(screen: Any, script: Any, client: An
 
 
 @pytest.mark.variant
-def test_flow_control_does_not_block_the_run(screen: Any, script: Any, client: Any) -> None:
+def test_flow_control_does_not_block_the_run(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     """Ctrl-S stops what is written to the terminal; the run ends all the same."""
     view = screen(*PYTHON, script(ONE.replace("print('went on')", "")))
     id = client.paused()["id"]
@@ -302,7 +316,7 @@ def test_flow_control_does_not_block_the_run(screen: Any, script: Any, client: A
 
 
 @pytest.mark.variant
-def test_the_end_of_the_run_comes_first(screen: Any, script: Any, client: Any) -> None:
+def test_the_end_of_the_run_comes_first(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen(*PYTHON, "--timeout", "60", script(ONE))
     client.paused()
     view.sees("s until the run is ended")
@@ -321,7 +335,7 @@ def test_the_end_of_the_run_comes_first(screen: Any, script: Any, client: Any) -
     ],
 )
 def test_the_banner_begins_a_line_of_its_own(
-    screen: Any, script: Any, client: Any, before: Any, line: Any, columns: Any
+    screen: ScreenStarter, script: ScriptWriter, client: Client, before: str, line: str, columns: int
 ) -> None:
     view = screen(*PYTHON, script(f"import lager\n{before}\nlager.pause('look')\n"), columns=columns)
     client.paused()
@@ -333,7 +347,7 @@ def test_the_banner_begins_a_line_of_its_own(
 
 
 @pytest.mark.variant
-def test_a_long_banner_is_broken_between_words(screen: Any, script: Any, client: Any) -> None:
+def test_a_long_banner_is_broken_between_words(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     label = "the rail is at 3.1 V and should be at 3.3 V before the load is switched on again"
     view = screen(*PYTHON, script(f"import lager\nlager.pause({label!r})\n"), columns=60)
     client.paused()

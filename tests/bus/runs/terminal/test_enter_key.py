@@ -2,7 +2,7 @@
 
 import os
 import queue
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 from lager.bus.received import Call
 from lager.errors import Failed, LagerError
 from tests.client import NAME, PATH, Client
+from tests.fixtures import ScriptWriter, Starter, TerminalStarter
 from tests.processes import LAGER, PATIENCE, limited
+from tests.station import Station
 
 ASKS = """
 import os
@@ -47,14 +49,14 @@ class Lagerd:
 
 
 @pytest.fixture
-def lagerd(own_station: Any, tmp_path: Path, until_the_end: Any) -> Any:
+def lagerd(own_station: Station, tmp_path: Path, until_the_end: ExitStack) -> Any:
     own_station.kill_lagerd()
     os.mkfifo(tmp_path / "asks")
     return Lagerd(until_the_end.enter_context(closing(Client(own_station.address))))
 
 
 def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(
-    terminal: Any, lagerd: Any, script: Any, tmp_path: Path
+    terminal: TerminalStarter, lagerd: Any, script: ScriptWriter, tmp_path: Path
 ) -> None:
     """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
     client = lagerd.client
@@ -81,7 +83,7 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(
     assert screen.wait() == 0
 
 
-def test_each_enter_declares_its_kind_of_caller(terminal: Any, lagerd: Any, script: Any) -> None:
+def test_each_enter_declares_its_kind_of_caller(terminal: TerminalStarter, lagerd: Any, script: ScriptWriter) -> None:
     """A lagerd that many others have called since has forgotten it."""
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
@@ -93,7 +95,9 @@ def test_each_enter_declares_its_kind_of_caller(terminal: Any, lagerd: Any, scri
     assert [(one.member, *one.args) for one in said] == [("Identify", "enter"), ("Continue", "1badcafe")]
 
 
-def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal: Any, lagerd: Any, script: Any) -> None:
+def test_the_enter_key_works_after_lagerd_stops_and_returns(
+    terminal: TerminalStarter, lagerd: Any, script: ScriptWriter
+) -> None:
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
     call = lagerd.calls.get(timeout=PATIENCE)
@@ -112,7 +116,7 @@ def test_the_enter_key_works_after_lagerd_stops_and_returns(terminal: Any, lager
 
 @pytest.mark.variant
 def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_one(
-    terminal: Any, start: Any, lagerd: Any, script: Any
+    terminal: TerminalStarter, start: Starter, lagerd: Any, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ASKS))
     run, pid = screen.expect("\n").split()

@@ -5,30 +5,32 @@ import re
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import Command, ScriptWriter, TerminalStarter
 from tests.patterns import search
-from tests.processes import LAGER
+from tests.processes import LAGER, Process
+from tests.station import Station
 
 KILLED = "import os, signal\nos.kill(os.getpid(), signal.{})\n"
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGKILL", 137), ("SIGSEGV", 139), ("SIGABRT", 134)])
-def test_a_killed_script_says_so(lager: Any, script: Any, name: Any, code: Any) -> None:
+def test_a_killed_script_says_so(lager: Command, script: ScriptWriter, name: str, code: int) -> None:
     done = lager("python", script(KILLED.format(name)))
     assert done.returncode == code
     assert f"lager: the script was killed by {name}\n" in done.stderr
 
 
-def test_a_script_that_ends_by_itself_says_nothing(lager: Any, script: Any) -> None:
+def test_a_script_that_ends_by_itself_says_nothing(lager: Command, script: ScriptWriter) -> None:
     done = lager("python", script("raise SystemExit(3)\n"))
     assert (done.returncode, done.stderr) == (3, "")
 
 
 @pytest.fixture
-def many_runs(own_station: Any, lager: Any, script: Any, tmp_path: Path) -> None:
+def many_runs(own_station: Station, lager: Command, script: ScriptWriter, tmp_path: Path) -> None:
     """Make the records of twenty runs out of that of one, which failed."""
     lager("python", script("import time\ntime.sleep(0.2)\nraise SystemExit(3)\n"))
     [one] = json.loads(lager("runs", "--json").stdout)
@@ -42,7 +44,7 @@ def many_runs(own_station: Any, lager: Any, script: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("many_runs")
-def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager: Any, terminal: Any) -> None:
+def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager: Command, terminal: TerminalStarter) -> None:
     shown = lager("runs")
     assert len(shown.stdout.splitlines()) == 1 + 15
     assert shown.stderr == "lager: 5 older ones are not shown; see: lager runs --all\n"
@@ -55,7 +57,9 @@ def test_runs_shows_the_last_fifteen_and_marks_those_that_failed(lager: Any, ter
         assert all(("\x1b[91m" in row) == (marked and "ended  3" in row) for row in rows), rows
 
 
-def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench: Any, lager: Any, station: Any, tmp_path: Path) -> None:
+def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(
+    bench: Process, lager: Command, station: Station, tmp_path: Path
+) -> None:
     fine = lager("nets", "check")
     assert [line.split()[0] for line in fine.stdout.splitlines() if line.startswith(("OK", "FAIL"))] == ["OK"] * 8
     assert "\nsupply2: max_voltage by software, max_current by software\n" in fine.stdout
@@ -76,7 +80,7 @@ def test_a_check_of_the_nets_says_ok_or_fail_and_a_sum(bench: Any, lager: Any, s
 
 @pytest.mark.variant
 @pytest.mark.usefixtures("bench")
-def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager: Any) -> None:
+def test_enable_after_a_trip_says_what_tripped_and_what_to_type(lager: Command) -> None:
     for words in (("voltage", "3"), ("ovp", "5"), ("enable",), ("voltage", "6")):
         lager("supply", "supply2", *words)
     assert "TRIPPED" in lager("supply", "supply2").stdout.upper()
@@ -100,7 +104,7 @@ TYPED = re.compile(rf"{re.escape(LAGER)} [\w -]+")
 
 @pytest.mark.usefixtures("bench")
 def test_where_lager_is_not_on_the_path_what_is_printed_can_be_typed(
-    lager: Any, client: Any, script: Any, station: Any, monkeypatch: pytest.MonkeyPatch
+    lager: Command, client: Client, script: ScriptWriter, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commands of a banner, of a detached run, of errors of commands and of scripts; a shell runs one of them."""
     monkeypatch.setitem(station.env, "PATH", "/usr/bin:/bin")

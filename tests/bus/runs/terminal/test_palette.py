@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from lager.wording.palette import SGR
+from tests.client import Client
+from tests.fixtures import ScreenStarter, ScriptWriter, Starter
 from tests.processes import LAGER
+from tests.station import Station
 
 SCRIPT = "import lager\nlager.pause('here', timeout={})\n"
 COLOURS = {"91": (255, 0, 0), "94": (92, 92, 255), "95": (255, 0, 255)}  # xterm's
@@ -21,7 +24,7 @@ def first_line(view: Any) -> Any:
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
 def test_the_first_line_of_the_banner_stands_out(
-    screen: Any, script: Any, client: Any, columns: Any, rows: Any
+    screen: ScreenStarter, script: ScriptWriter, client: Client, columns: int, rows: int
 ) -> None:
     view = screen(LAGER, "python", script(SCRIPT.format(300)), columns=columns, rows=rows)
     id = client.paused()["id"]
@@ -35,7 +38,9 @@ def test_the_first_line_of_the_banner_stands_out(
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_without_colours_nothing_is_marked(screen: Any, script: Any, client: Any, env: Any) -> None:
+def test_without_colours_nothing_is_marked(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, env: dict[str, str]
+) -> None:
     view = screen(LAGER, "python", script(SCRIPT.format(300)), **env)
     client.paused()
     view.sees("timeout   resumes")
@@ -44,7 +49,7 @@ def test_without_colours_nothing_is_marked(screen: Any, script: Any, client: Any
 
 
 @pytest.mark.variant
-def test_a_file_gets_no_colours(run: Any, client: Any) -> None:
+def test_a_file_gets_no_colours(run: Starter, client: Client) -> None:
     process = run(SCRIPT.format(300), TERM="xterm-256color")
     id = client.paused()["id"]
     client.call("Continue", "s", id)
@@ -53,7 +58,7 @@ def test_a_file_gets_no_colours(run: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_printed_command_works_when_it_is_typed(run: Any, client: Any, station: Any) -> None:
+def test_a_printed_command_works_when_it_is_typed(run: Starter, client: Client, station: Station) -> None:
     process = run("import lager\nlager.pause('here')\n", PATH="/usr/bin:/bin")
     client.paused()
     line = process.err.expect("--continue") + process.err.expect("\n")
@@ -64,7 +69,7 @@ def test_a_printed_command_works_when_it_is_typed(run: Any, client: Any, station
     assert process.wait() == 0
 
 
-def test_the_last_minute_stands_out(screen: Any, script: Any, client: Any) -> None:
+def test_the_last_minute_stands_out(screen: ScreenStarter, script: ScriptWriter, client: Client) -> None:
     view = screen(LAGER, "python", script(SCRIPT.format(50)))
     client.paused()
     view.sees("time left")

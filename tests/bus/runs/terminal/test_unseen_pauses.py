@@ -1,9 +1,13 @@
 """lager python tells of a pause on the terminal where its banner does not come there, and only then."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter, TerminalStarter
+from tests.loopback import Loopback
 from tests.processes import LAGER
 
 PAUSE = "import lager\nlager.pause('why')\nprint('went on')\n"
@@ -25,7 +29,7 @@ CLOSED = "import lager, sys\nsys.stderr.close()\nlager.pause('why')\nprint('went
 
 
 @pytest.fixture
-def shell(terminal: Any) -> Any:
+def shell(terminal: TerminalStarter) -> Any:
     """Type a command line into a terminal."""
 
     def run(line: str) -> Any:
@@ -48,7 +52,7 @@ UNSEEN = {
 
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(
-    shell: Any, script: Any, client: Any, name: Any
+    shell: Any, script: ScriptWriter, client: Client, name: str
 ) -> None:
     text, line = UNSEEN[name]
     script(text)
@@ -66,7 +70,7 @@ def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(
 @pytest.mark.variant
 @pytest.mark.parametrize(("reader", "times"), [("grep --line-buffered 'went on'", 1), ("cat", 0)])
 def test_a_pause_older_than_the_connection_of_lager_python_is_announced(
-    shell: Any, script: Any, client: Any, late: Any, reader: Any, times: Any
+    shell: Any, script: ScriptWriter, client: Client, late: Callable[[], None], reader: str, times: int
 ) -> None:
     script(PAUSE)
     screen = shell(f"$LAGER python script.py 2>&1 | {reader}")
@@ -93,7 +97,7 @@ SEEN = {
 
 @pytest.mark.parametrize("name", SEEN)
 def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(
-    shell: Any, script: Any, client: Any, name: Any
+    shell: Any, script: ScriptWriter, client: Client, name: str
 ) -> None:
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell(SEEN[name])
@@ -106,7 +110,7 @@ def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(
 
 
 def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(
-    run: Any, terminal: Any, script: Any, client: Any
+    run: Starter, terminal: TerminalStarter, script: ScriptWriter, client: Client
 ) -> None:
     script(PAUSE, "child.py")
     process = run(PAUSE + CHILD, options=("--detach",))
@@ -126,7 +130,9 @@ def test_a_terminal_that_reattaches_shows_the_pauses_that_the_log_does_not(
 
 
 @pytest.mark.variant
-def test_a_run_on_a_box_is_announced_with_the_box(near: Any, terminal: Any, script: Any, client: Any) -> None:
+def test_a_run_on_a_box_is_announced_with_the_box(
+    near: Loopback, terminal: TerminalStarter, script: ScriptWriter, client: Client
+) -> None:
     script(PAUSE, "child.py")
     screen = terminal(LAGER, "python", "--box", "near", script(PAUSE + CHILD), "--add-file", "child.py")
     first = client.paused()["id"]
@@ -143,7 +149,7 @@ def test_a_run_on_a_box_is_announced_with_the_box(near: Any, terminal: Any, scri
 
 @pytest.mark.variant
 def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_banner(
-    near: Any, shell: Any, script: Any, client: Any
+    near: Loopback, shell: Any, script: ScriptWriter, client: Client
 ) -> None:
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell("$LAGER python --box near script.py 2>&1 | tee log")
@@ -155,7 +161,7 @@ def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_b
 
 @pytest.mark.variant
 def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(
-    near: Any, shell: Any, script: Any, client: Any
+    near: Loopback, shell: Any, script: ScriptWriter, client: Client
 ) -> None:
     script(PAUSE)
     screen = shell("$LAGER python --box near script.py 2>banner")
@@ -166,7 +172,7 @@ def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(
 
 
 @pytest.mark.variant
-def test_without_a_terminal_nothing_is_added(run: Any, script: Any, client: Any) -> None:
+def test_without_a_terminal_nothing_is_added(run: Starter, script: ScriptWriter, client: Client) -> None:
     script(PAUSE, "child.py")
     process = run(CHILD)
     client.call("Continue", "s", client.paused()["id"])

@@ -7,22 +7,23 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lager.errors import InvalidArgument, NoSuchBreakpoint
 from tests.client import NAME, PATH, Client
+from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.patterns import search
 from tests.processes import LAGER, PATIENCE
+from tests.station import Station
 
 ONE = "import lager\nlager.pause('why not')\nprint('went on')\n"
 TWO = "import lager\nlager.pause('first')\nprint('between')\nlager.pause('second')\nprint('went on')\n"
 
 
-def test_the_banner_names_everything(run: Any, client: Any) -> None:
+def test_the_banner_names_everything(run: Starter, client: Client) -> None:
     process = run(ONE)
     pause = client.paused()
     shown = process.err.expect("  timeout ")
@@ -35,7 +36,7 @@ def test_the_banner_names_everything(run: Any, client: Any) -> None:
     assert process.wait() == 0
 
 
-def test_the_banner_names_the_box_and_the_console(start: Any, script: Any, client: Any) -> None:
+def test_the_banner_names_the_box_and_the_console(start: Starter, script: ScriptWriter, client: Client) -> None:
     process = start(LAGER, "--here", "python", script("breakpoint()\n"), LAGER_BOX="bench7")
     id = client.paused()["id"]
     process.err.expect(f"lager python --continue {id} --box bench7")
@@ -43,7 +44,7 @@ def test_the_banner_names_the_box_and_the_console(start: Any, script: Any, clien
     client.call("Continue", "s", id)
 
 
-def test_continue_from_another_terminal(run: Any, client: Any, lager: Any) -> None:
+def test_continue_from_another_terminal(run: Starter, client: Client, lager: Command) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     done = lager("python", "--continue", id[:4])
@@ -55,7 +56,7 @@ def test_continue_from_another_terminal(run: Any, client: Any, lager: Any) -> No
     assert process.wait() == 0
 
 
-def test_busctl_continues(run: Any, client: Any, station: Any) -> None:
+def test_busctl_continues(run: Starter, client: Client, station: Station) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     busctl = shutil.which("busctl")
@@ -68,7 +69,7 @@ def test_busctl_continues(run: Any, client: Any, station: Any) -> None:
     assert process.wait() == 0
 
 
-def test_auto_resume_says_so(run: Any, client: Any) -> None:
+def test_auto_resume_says_so(run: Starter, client: Client) -> None:
     process = run("import lager, time\nt = time.monotonic()\nlager.pause(timeout=0.3)\nprint(time.monotonic() - t)\n")
     id = client.paused()["id"]
     assert client.resumed(id) == ("timeout", {})
@@ -80,7 +81,9 @@ def test_auto_resume_says_so(run: Any, client: Any) -> None:
     ("argument", "variable", "expected"),
     [("", "", 300), ("timeout=7", "", 7), ("", "20", 20), ("timeout=7", "20", 7), ("timeout=0", "20", 0), ("", "0", 0)],
 )
-def test_where_the_timeout_comes_from(run: Any, client: Any, argument: Any, variable: Any, expected: Any) -> None:
+def test_where_the_timeout_comes_from(
+    run: Starter, client: Client, argument: str, variable: str, expected: int
+) -> None:
     run(f"import lager\nlager.pause({argument})\n", LAGER_BREAKPOINT_TIMEOUT=variable)
     pause = client.paused()
     assert pause["timeout"] == expected
@@ -89,13 +92,13 @@ def test_where_the_timeout_comes_from(run: Any, client: Any, argument: Any, vari
 
 
 @pytest.mark.variant
-def test_without_a_limit_it_says_so(run: Any, client: Any) -> None:
+def test_without_a_limit_it_says_so(run: Starter, client: Client) -> None:
     process = run("import lager\nlager.pause(timeout=0)\n")
     process.err.expect("waits until it is resumed")
     client.call("Continue", "s", client.paused()["id"])
 
 
-def test_enter(terminal: Any, client: Any, script: Any) -> None:
+def test_enter(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("press Enter")
     id = client.paused()["id"]
@@ -108,7 +111,7 @@ def test_enter(terminal: Any, client: Any, script: Any) -> None:
 
 @pytest.mark.variant
 def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(
-    start: Any, own_station: Any, terminal: Any, script: Any
+    start: Starter, own_station: Station, terminal: TerminalStarter, script: ScriptWriter
 ) -> None:
     # Else an Enter that comes at once is recorded as a call over D-Bus.
     monitor = start("dbus-monitor", "--address", own_station.address, "type='method_call'")
@@ -123,7 +126,9 @@ def test_who_reads_the_enter_has_said_so_before_it_hears_of_a_pause(
 
 
 @pytest.mark.variant
-def test_a_second_enter_typed_ahead_resumes_nothing(terminal: Any, client: Any, script: Any) -> None:
+def test_a_second_enter_typed_ahead_resumes_nothing(
+    terminal: TerminalStarter, client: Client, script: ScriptWriter
+) -> None:
     screen = terminal(LAGER, "python", script(TWO))
     first = client.paused()["id"]
     screen.expect("  timeout ")
@@ -138,7 +143,7 @@ def test_a_second_enter_typed_ahead_resumes_nothing(terminal: Any, client: Any, 
     assert screen.wait() == 0
 
 
-def test_the_script_gets_its_own_lines(terminal: Any, script: Any) -> None:
+def test_the_script_gets_its_own_lines(terminal: TerminalStarter, script: ScriptWriter) -> None:
     text = "import lager\nprint('got', input('before? '))\nlager.pause()\nprint('got', input('after? '))\n"
     screen = terminal(LAGER, "python", script(text))
     screen.expect("before? ")
@@ -152,7 +157,7 @@ def test_the_script_gets_its_own_lines(terminal: Any, script: Any) -> None:
     assert screen.wait() == 0
 
 
-def test_text_is_not_taken_for_enter(terminal: Any, client: Any, script: Any) -> None:
+def test_text_is_not_taken_for_enter(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("  timeout ")
     screen.type("x = 1\r")
@@ -162,7 +167,7 @@ def test_text_is_not_taken_for_enter(terminal: Any, client: Any, script: Any) ->
 
 
 def test_in_the_background_it_is_not_stopped_and_reads_nothing(
-    terminal: Any, client: Any, script: Any, tmp_path: Path
+    terminal: TerminalStarter, client: Client, script: ScriptWriter, tmp_path: Path
 ) -> None:
     """An interactive shell with job control: the run is put into the background, pauses, and comes to the front."""
     script(ONE)
@@ -186,7 +191,7 @@ def test_in_the_background_it_is_not_stopped_and_reads_nothing(
 
 
 @pytest.mark.variant
-def test_stopped_with_ctrl_z_and_brought_back(terminal: Any, client: Any, script: Any) -> None:
+def test_stopped_with_ctrl_z_and_brought_back(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
     script(ONE)
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")
     screen.expect("$ ")
@@ -202,7 +207,9 @@ def test_stopped_with_ctrl_z_and_brought_back(terminal: Any, client: Any, script
     screen.wait()
 
 
-def test_ctrl_c_reaches_the_script_and_its_finally(terminal: Any, client: Any, script: Any) -> None:
+def test_ctrl_c_reaches_the_script_and_its_finally(
+    terminal: TerminalStarter, client: Client, script: ScriptWriter
+) -> None:
     text = "import lager\ntry:\n    lager.pause()\nfinally:\n    print('put away')\n"
     screen = terminal(LAGER, "python", script(text))
     id = client.paused()["id"]
@@ -215,7 +222,7 @@ def test_ctrl_c_reaches_the_script_and_its_finally(terminal: Any, client: Any, s
 
 
 def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(
-    client: Any, station: Any, until_the_end: Any
+    client: Client, station: Station, until_the_end: ExitStack
 ) -> None:
     """While lagerd asks the bus who the caller is, the script stops waiting."""
     other = until_the_end.enter_context(closing(Client(station.address)))
@@ -233,7 +240,7 @@ def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(
 
 
 def test_what_a_script_said_before_it_ended_is_heard_before_its_end(
-    client: Any, own_station: Any, until_the_end: Any
+    client: Client, own_station: Station, until_the_end: ExitStack
 ) -> None:
     """However much else it said, and though lagerd was busy and finds all of it at once."""
     other = Client(own_station.address)
@@ -259,7 +266,7 @@ def test_what_a_script_said_before_it_ended_is_heard_before_its_end(
     assert client.resumed("1badcafe")[0] == "interrupted"
 
 
-def test_sigint_to_the_command_reaches_the_script_once(start: Any, script: Any, client: Any) -> None:
+def test_sigint_to_the_command_reaches_the_script_once(start: Starter, script: ScriptWriter, client: Client) -> None:
     text = "import lager, time\ntry:\n    lager.pause()\nexcept KeyboardInterrupt:\n    print('once')\n"
     process = start(LAGER, "python", script(text))
     client.paused()
@@ -268,7 +275,7 @@ def test_sigint_to_the_command_reaches_the_script_once(start: Any, script: Any, 
     assert "KeyboardInterrupt" not in process.err.rest()
 
 
-def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run: Any, client: Any) -> None:
+def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run: Starter, client: Client) -> None:
     process = run(ONE)
     pause = client.paused()
     began = time.monotonic()
@@ -279,7 +286,7 @@ def test_kill_9_of_the_script_ends_its_pause_within_100_ms(run: Any, client: Any
     assert process.wait() == 128 + signal.SIGKILL
 
 
-def test_continue_all_and_a_whole_run(run: Any, client: Any, lager: Any) -> None:
+def test_continue_all_and_a_whole_run(run: Starter, client: Client, lager: Command) -> None:
     text = "import lager, threading\n[threading.Thread(target=lager.pause, args=(n,)).start() for n in range(3)]\n"
     process = run(text)
     run_id = {client.paused()["run_id"] for _ in range(3)}
@@ -289,7 +296,7 @@ def test_continue_all_and_a_whole_run(run: Any, client: Any, lager: Any) -> None
 
 
 @pytest.mark.variant
-def test_a_late_continue_finds_nothing(run: Any, client: Any) -> None:
+def test_a_late_continue_finds_nothing(run: Starter, client: Client) -> None:
     process = run(ONE)
     id = client.paused()["id"]
     client.call("Continue", "s", id)
@@ -298,7 +305,7 @@ def test_a_late_continue_finds_nothing(run: Any, client: Any) -> None:
         client.call("Continue", "s", id)
 
 
-def test_extend_adds_and_holds(run: Any, client: Any, lager: Any) -> None:
+def test_extend_adds_and_holds(run: Starter, client: Client, lager: Command) -> None:
     run("import lager\nlager.pause(timeout=50)\n")
     id = client.paused()["id"]
     assert 145 < client.call("Extend", "sd", id, 100.0) <= 150
@@ -312,7 +319,7 @@ def test_extend_adds_and_holds(run: Any, client: Any, lager: Any) -> None:
 
 
 @pytest.mark.variant
-def test_the_countdown_is_that_of_lagerd(run: Any, client: Client) -> None:
+def test_the_countdown_is_that_of_lagerd(run: Starter, client: Client) -> None:
     """A pause that is extended outlives its first deadline, on the script's side too."""
     process = run("import lager\nlager.pause(timeout=3)\n")
     id = client.paused()["id"]
@@ -324,7 +331,9 @@ def test_the_countdown_is_that_of_lagerd(run: Any, client: Client) -> None:
     assert process.wait() == 0
 
 
-def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(terminal: Any, tmp_path: Path) -> None:
+def test_a_terminal_that_goes_away_ends_the_run_that_leads_its_session(
+    terminal: TerminalStarter, tmp_path: Path
+) -> None:
     (tmp_path / "script.py").write_text(
         "import signal\n"
         "try:\n"

@@ -7,14 +7,17 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 
 from lager.breakpoints.terminal.enter_channel import ENTER, name_of
 from tests.client import Client
+from tests.fixtures import ScriptWriter, Starter, TerminalStarter
 from tests.processes import IMPATIENT, LAGER
+from tests.station import Station
 
 ONE = "import lager\nlager.pause('here', timeout={timeout})\nprint('went on')\n"
 ALONE = IMPATIENT + ONE
@@ -33,17 +36,17 @@ print('all went on')
 """
 
 
-def lose_bus(station: Any) -> None:
+def lose_bus(station: Station) -> None:
     station.kill_broker()
     station.lagerd.wait()
     station.kill_lagerd()
 
 
-def lose_lagerd(station: Any) -> None:
+def lose_lagerd(station: Station) -> None:
     station.kill_lagerd()
 
 
-def lose_lagerd_and_then_the_bus(station: Any) -> None:
+def lose_lagerd_and_then_the_bus(station: Station) -> None:
     station.kill_lagerd()
     station.kill_broker()
 
@@ -56,14 +59,14 @@ def user() -> Any:
 
 
 @pytest.fixture
-def client(own_station: Any, until_the_end: Any) -> Any:
+def client(own_station: Station, until_the_end: ExitStack) -> Any:
     return until_the_end.enter_context(closing(Client(own_station.address)))
 
 
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("timeout", [0, 600])
 def test_enter_resumes_a_pause_whose_bus_is_gone(
-    terminal: Any, own_station: Any, client: Any, script: Any, lose: Any, timeout: Any
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter, lose: Any, timeout: int
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=timeout)))
     id = client.paused()["id"]
@@ -77,7 +80,9 @@ def test_enter_resumes_a_pause_whose_bus_is_gone(
 
 
 @pytest.mark.variant
-def test_enter_resumes_one_pause_after_the_other(terminal: Any, own_station: Any, client: Any, script: Any) -> None:
+def test_enter_resumes_one_pause_after_the_other(
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
+) -> None:
     screen = terminal(LAGER, "python", script(SEVERAL))
     waiting = {client.paused()["id"] for _ in range(3)}
     lose_bus(own_station)
@@ -92,7 +97,7 @@ def test_enter_resumes_one_pause_after_the_other(terminal: Any, own_station: Any
 
 @pytest.mark.variant
 def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(
-    terminal: Any, own_station: Any, client: Any, script: Any, late: Any
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter, late: Callable[[], None]
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     id = client.paused()["id"]
@@ -107,7 +112,7 @@ def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(
 
 @pytest.mark.variant
 def test_what_is_typed_beside_enter_is_not_taken_for_it(
-    terminal: Any, own_station: Any, client: Any, script: Any
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     client.paused()
@@ -122,7 +127,7 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(
 
 @pytest.mark.variant
 def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(
-    terminal: Any, own_station: Any, client: Any, script: Any
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
@@ -137,7 +142,12 @@ def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(
 
 @pytest.mark.parametrize("lose", LOSSES)
 def test_a_bus_that_comes_back_has_the_pause_again(
-    terminal: Any, own_station: Any, client: Any, script: Any, until_the_end: Any, lose: Any
+    terminal: TerminalStarter,
+    own_station: Station,
+    client: Any,
+    script: ScriptWriter,
+    until_the_end: ExitStack,
+    lose: Any,
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0)))
     id = client.paused()["id"]
@@ -155,7 +165,7 @@ def test_a_bus_that_comes_back_has_the_pause_again(
 
 
 def test_a_lagerd_that_comes_back_records_the_enter_it_missed(
-    terminal: Any, own_station: Any, client: Any, script: Any
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "input()\n"))
     id = client.paused()["id"]
@@ -171,7 +181,9 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(
 
 
 @pytest.mark.variant
-def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run: Any, own_station: Any, client: Any) -> None:
+def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(
+    run: Starter, own_station: Station, client: Any
+) -> None:
     process = run(
         f"{IMPATIENT}import lager, threading\nlager.pause('here', timeout=0.3)\n"
         "print('went on', flush=True)\nthreading.Event().wait()\n"
@@ -185,7 +197,7 @@ def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(run: Any, own_st
 
 
 def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(
-    run: Any, own_station: Any, client: Any
+    run: Starter, own_station: Station, client: Any
 ) -> None:
     process = run(ALONE.format(timeout=0.3))
     id = client.paused()["id"]
@@ -197,7 +209,7 @@ def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(
 
 
 @pytest.fixture
-def freeze(own_station: Any, until_the_end: Any) -> Any:
+def freeze(own_station: Station, until_the_end: ExitStack) -> Any:
     def stop(who: Any) -> Any:
         pid = (own_station.broker if who == "broker" else own_station.lagerd).pid
         until_the_end.callback(os.kill, pid, signal.SIGCONT)
@@ -209,7 +221,7 @@ def freeze(own_station: Any, until_the_end: Any) -> Any:
 
 @pytest.mark.parametrize("silent", ["broker", "lagerd"])
 def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(
-    terminal: Any, own_station: Any, client: Any, script: Any, silent: Any, freeze: Any
+    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter, silent: str, freeze: Any
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600) + "input()\n"))
     id = client.paused()["id"]
@@ -226,7 +238,7 @@ def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(
 
 @pytest.mark.variant
 def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(
-    terminal: Any, client: Any, script: Any, late: Any, freeze: Any
+    terminal: TerminalStarter, client: Any, script: ScriptWriter, late: Callable[[], None], freeze: Any
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600)))
     id = client.paused()["id"]
@@ -240,7 +252,7 @@ def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(
 
 @pytest.mark.variant
 def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
-    terminal: Any, client: Any, script: Any, late: Any, freeze: Any
+    terminal: TerminalStarter, client: Any, script: ScriptWriter, late: Callable[[], None], freeze: Any
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=4) + "print('got', input())\n"))
     client.paused()
@@ -255,7 +267,9 @@ def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
 
 
 @pytest.mark.variant
-def test_an_answer_reaches_a_script_whose_bus_is_frozen(terminal: Any, client: Any, script: Any, freeze: Any) -> None:
+def test_an_answer_reaches_a_script_whose_bus_is_frozen(
+    terminal: TerminalStarter, client: Any, script: ScriptWriter, freeze: Any
+) -> None:
     asks = "import lager\nprint('got', lager.ask('How many?', kind='number', timeout=600))\n"
     screen = terminal(LAGER, "python", script(asks))
     client.paused()
@@ -282,7 +296,14 @@ MANY = "kind='choice', choices=[f'{n}' + '\\N{SNOWMAN}' * 190 for n in range(100
     ids=["answer", "default", "long"],
 )
 def test_a_question_of_which_lager_python_has_not_heard_is_answered(
-    terminal: Any, client: Any, script: Any, late: Any, freeze: Any, how: Any, typed: Any, got: Any
+    terminal: TerminalStarter,
+    client: Any,
+    script: ScriptWriter,
+    late: Callable[[], None],
+    freeze: Any,
+    how: str,
+    typed: str,
+    got: str,
 ) -> None:
     screen = terminal(LAGER, "python", script(ASKS.format(how=how)))
     client.paused()
@@ -309,7 +330,9 @@ threading.Event().wait()
 
 @pytest.mark.variant
 @pytest.mark.parametrize("timeout", [0, 600])
-def test_a_pause_outlasts_the_default_time_without_a_bus(run: Any, own_station: Any, client: Any, timeout: Any) -> None:
+def test_a_pause_outlasts_the_default_time_without_a_bus(
+    run: Starter, own_station: Station, client: Any, timeout: int
+) -> None:
     process = run(OUTLASTS % timeout)
     ids = {pause["label"]: pause["id"] for pause in (client.paused(), client.paused())}
     lose_bus(own_station)
@@ -337,7 +360,9 @@ while True:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
-def test_the_enter_of_another_user_resumes_nothing(start: Any, run: Any, own_station: Any, client: Any) -> None:
+def test_the_enter_of_another_user_resumes_nothing(
+    start: Starter, run: Starter, own_station: Station, client: Any
+) -> None:
     process = run(ONE.format(timeout=600))
     pause = client.paused()
     forger = start(sys.executable, "-c", FORGED % ENTER, name_of(pause["run_id"]).replace("\0", "@"))
@@ -349,7 +374,7 @@ def test_the_enter_of_another_user_resumes_nothing(start: Any, run: Any, own_sta
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
-def test_another_user_takes_no_keys(terminal: Any, client: Any, script: Any) -> None:
+def test_another_user_takes_no_keys(terminal: TerminalStarter, client: Any, script: ScriptWriter) -> None:
     screen = terminal(
         LAGER, "python", script("import os\nprint(os.environ['LAGER_PROCESS_ID'])\nprint('got', input())\n")
     )

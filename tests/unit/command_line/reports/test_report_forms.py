@@ -62,7 +62,7 @@ def report(text: Any, *files: Any) -> Any:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_no_text_becomes_a_tag_or_ends_the_xml(text: Any) -> None:
+def test_no_text_becomes_a_tag_or_ends_the_xml(text: str) -> None:
     found = report(text)
     assert found == report(text)
     page = Page(html.page(found).encode("utf-8", "replace").decode())
@@ -83,7 +83,7 @@ def test_no_text_becomes_a_tag_or_ends_the_xml(text: Any) -> None:
     ids=["a long cell", "empty", "not UTF-8", "no numbers"],
 )
 def test_a_file_of_readings_is_shown_as_far_as_it_can_be_read(
-    tmp_path: Path, data: Any, rows: Any, problem: Any
+    tmp_path: Path, data: bytes, rows: int, problem: str
 ) -> None:
     (tmp_path / "readings.csv").write_bytes(data)
     found = report("x", tmp_path / "readings.csv", tmp_path / "nothing.csv")

@@ -32,5 +32,5 @@ def records(text: Any) -> Any:
         ("released:psu1", "", True),
     ],
 )
-def test_what_has_begun_has_an_end(text: Any, unsafe: Any, whole: Any) -> None:
+def test_what_has_begun_has_an_end(text: str, unsafe: str, whole: bool) -> None:
     assert is_whole(records(text), set(unsafe.split())) is whole

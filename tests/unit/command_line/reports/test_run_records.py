@@ -38,7 +38,7 @@ def test_a_record_with_a_wrong_value_is_passed_over(folder: Any, change: Any) ->
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 100_000, "\udcff", '{"id": "bad"}'])
-def test_a_record_that_is_none_is_passed_over(folder: Any, text: Any) -> None:
+def test_a_record_that_is_none_is_passed_over(folder: Any, text: str) -> None:
     (folder / "bad.json").write_text(text, errors="surrogateescape")
     assert [record.id for record in records.everyone()] == ["good"]
 
@@ -50,7 +50,7 @@ def test_what_is_no_file_is_passed_over(folder: Any, make: Any) -> None:
 
 
 @pytest.mark.parametrize(("started", "ended"), [(86400, 86500), (-100, 86400), (86400, None)])
-def test_after_a_clock_step_and_a_boot_no_age_is_negative(started: Any, ended: Any) -> None:
+def test_after_a_clock_step_and_a_boot_no_age_is_negative(started: int, ended: int | None) -> None:
     """The run was recorded while the clock was ahead of what it is now."""
     now = time.time()
     record = Record("old", "t.py", [], "/", script=EARLIER, started=now + started)

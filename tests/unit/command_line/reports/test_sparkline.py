@@ -23,7 +23,7 @@ from lager_cli.display.sparkline import Curve, sparkline, svg
         ([-1e300, 1e300], 2, "▁█"),
     ],
 )
-def test_a_sparkline(values: Any, width: Any, drawn: Any) -> None:
+def test_a_sparkline(values: Any, width: int, drawn: str) -> None:
     assert sparkline(values, width) == drawn
     assert sparkline(values, width, unicode=False).isascii()
 
@@ -45,7 +45,7 @@ def test_a_curve_of_many_values_keeps_its_extremes_and_gaps() -> None:
 @pytest.mark.parametrize(
     ("took", "missed"), [([0.1], [0]), ([0.5], [0]), ([1.0], [0]), ([2.5, 0.1], [1, 0]), ([3600.0], [3599])]
 )
-def test_a_schedule_counts_what_was_missed(took: Any, missed: Any) -> None:
+def test_a_schedule_counts_what_was_missed(took: list[float], missed: list[int]) -> None:
     clock = [0.0]
     schedule = Schedule(1.0, lambda: clock[0])
     counts = []
