@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any
 
 from lager.bus.facade import Bus
@@ -50,7 +51,7 @@ class Client:
     def do(self, work: Coroutine[Any, Any, Any], patience: float = PATIENCE) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(patience)
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def start(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, member: str, signature: str = "", *values: Any, name: str = NAME, **more: Any) -> Any:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from lagerd.bench.bench import Bench
 from lagerd.bench.models.data_acquisition.labjack_t7 import T7
@@ -61,7 +60,7 @@ def _status(station: Station, scale: Scale) -> Iterator[Row]:
 
 
 def _timed(station: Station, command: list[str], **more: str) -> float:
-    def run() -> Any:
+    def run() -> None:
         subprocess.run(command, env={**station.env, **more}, check=True, capture_output=True, timeout=60)
 
     return timed(run)

@@ -14,7 +14,7 @@ UNREACHABLE = "Access denied"
 _VALUES: dict[str, list[Any]] = {"s": ["deadbeef"], "d": [5], "u": [0], "as": [0], "a{sv}": [0], "v": ["s", "yes"]}
 
 
-def _calls(*interfaces: Any) -> Iterator[Any]:
+def _calls(*interfaces: Any) -> Iterator[tuple[Any, str, list[Any]]]:
     """Every method of these with arguments for busctl, which has no descriptors to give: those are left out."""
     for interface in interfaces:
         for member, signature in SERVED[interface].items():

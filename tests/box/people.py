@@ -142,7 +142,7 @@ def configured(box: Box, text: str, reload: bool = True) -> Iterator[None]:
         say(old)
 
 
-def records(box: Box, **fields: Any) -> Any:
+def records(box: Box, **fields: Any) -> list[Any]:
     """The journal's records that have these fields, oldest first."""
     listed(box)  # what lagerd has answered before it has recorded by then
     box.run("journalctl", "--sync")

@@ -13,7 +13,7 @@ CACHES = re.compile(
 )
 
 
-def tree(box: Box) -> Any:
+def tree(box: Box) -> dict[str, Any]:
     """Every file of the box that is not this machine's, with what tells one state from another."""
     found = {}
     for folder, folders, files in os.walk(box.changes):
@@ -30,7 +30,7 @@ def tree(box: Box) -> Any:
     return found
 
 
-def state(path: Any) -> Any:
+def state(path: Any) -> tuple[str, int, int, bytes]:
     status = os.lstat(path)
     text = b""
     if stat.S_ISREG(status.st_mode):

@@ -37,7 +37,7 @@ MANY = "/etc/ssh/sshd_config.d/many.conf"  # as many connections begin at a time
 
 
 @pytest.fixture
-def fifty(desk: Box, bench: Box) -> Iterator[Any]:
+def fifty(desk: Box, bench: Box) -> Iterator[Box]:
     home = "/home/alice"
     own = {name: (desk.root / f"{home}/.ssh/{name}".lstrip("/")).read_text() for name in ("config", "known_hosts")}
     desk.write(f"{home}/.ssh/config", CONFIG + own["config"])
@@ -59,7 +59,7 @@ def fifty(desk: Box, bench: Box) -> Iterator[Any]:
     bench.run("systemctl", "reload", "ssh")
 
 
-def as_many_ssh(desk: Box, command: Any) -> Any:
+def as_many_ssh(desk: Box, command: Any) -> float:
     """Return the seconds of `ssh BOX COMMAND` to all live boxes, as many at a time as lager begins with."""
     began = time.monotonic()
     at_once = 2 * len(os.sched_getaffinity(0))
@@ -70,7 +70,7 @@ def as_many_ssh(desk: Box, command: Any) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(fifty: Any, bench: Box) -> None:
+def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(fifty: Box, bench: Box) -> None:
     bench.write("/home/alice/many.py", SCRIPT)
     with bench.start("lager", "python", "many.py", user="alice") as script:
         id = script.until(r"  id +([0-9a-f]{8})$")[1]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import subprocess
 import termios
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.box.container import VENV, Box
+from tests.box.container import VENV, Box, Process
 from tests.fixtures import TerminalStarter
 from tests.loopback import HURRIED
 from tests.patterns import search
@@ -39,7 +40,7 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def instruments(bench: Box) -> Iterator[Any]:
+def instruments(bench: Box) -> Iterator[Process]:
     """The simulated bench, as the one that is described in the nets file."""
     with bench.start(
         "python", "-P", "-m", "lagerd.bench", "--folder", "/run/simulated", "--ready-fd", "1"
@@ -61,7 +62,7 @@ def test_the_story_of_the_readme_from_a_desk(desk: Box, bench: Box, terminal: Te
     id = search(r"  id +(\w{8})", screen.expect("press Enter, or: lager python --continue "))[1]
     screen.expect(f"{id} --box bench3")
 
-    def ask(*words: Any, user: Any = "bob", **more: Any) -> Any:
+    def ask(*words: Any, user: Any = "bob", **more: Any) -> "subprocess.CompletedProcess[str]":
         return desk.run("lager", *words, "--box", "bench", user=user, check=False, **more)
 
     assert id in ask("breakpoints").stdout
@@ -137,7 +138,7 @@ def test_a_terminal_of_another_container(desk: Box, terminal: TerminalStarter) -
 
 
 @contextlib.contextmanager
-def cut(desk: Box) -> Iterator[Any]:
+def cut(desk: Box) -> Iterator[None]:
     desk.run("ip", "link", "set", "lan0", "down")
     try:
         yield
@@ -145,7 +146,7 @@ def cut(desk: Box) -> Iterator[Any]:
         desk.run("ip", "link", "set", "lan0", "up")
 
 
-def said(desk: Box, *words: Any, user: Any = "alice") -> Any:
+def said(desk: Box, *words: Any, user: Any = "alice") -> tuple[int, str]:
     done = desk.run("lager", *words, user=user, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr

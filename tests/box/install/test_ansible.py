@@ -27,7 +27,7 @@ VARIABLES = {
 }
 
 
-def play(box: Box, **variables: Any) -> Any:
+def play(box: Box, **variables: Any) -> tuple[int, dict[Any, int], str]:
     """Run the role in the box, which is the controller, too. Return its exit code, its counts, and what it said."""
     (package,) = (box.root / "opt/dist").iterdir()
     given = {**VARIABLES, "lager_box_package": f"/opt/dist/{package.name}", **variables}
@@ -42,7 +42,7 @@ def play(box: Box, **variables: Any) -> Any:
 
 
 @pytest.fixture
-def bare(wheel: Path) -> Iterator[Any]:
+def bare(wheel: Path) -> Iterator[Box]:
     needs.nothing_more("" if PLAYBOOK.exists() else "apt-get install ansible-core")
     with container.booted(wheel) as box:
         bring_the_role(box)
@@ -54,7 +54,7 @@ def bring_the_role(box: Box) -> None:
     box.write("/root/ansible/play.yml", "- hosts: all\n  roles: [lager_box]\n")
 
 
-def test_the_role_sets_a_box_up_once(bare: Any) -> None:
+def test_the_role_sets_a_box_up_once(bare: Box) -> None:
     code, counts, said = play(bare)
     assert (code, counts["failed"]) == (0, 0), said
     assert bare.run("systemctl", "is-active", "lagerd").stdout == "active\n"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -42,7 +41,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(box: Box) -> Iterator[Any]:
+def desk(box: Box) -> Iterator[Desk]:
     with (script := paused(box, "alice")).process:  # so that there is something to tell
         call(box, "alice", "Continue", "s", script.id)
         script.goes_on()
@@ -57,5 +56,5 @@ def desk(box: Box) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", ["administration.md", "dbus.md", "fleet.md"])
-def test_a_page(desk: Any, page: str) -> None:
+def test_a_page(desk: Desk, page: str) -> None:
     assert play(page, desk.run)

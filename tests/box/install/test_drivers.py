@@ -82,7 +82,7 @@ def test_script_command_pause_safe_state_and_simulation_use_it(own_box: Box, tmp
         device.until("ready")
         box.write("/etc/lager/nets.toml", f"{(box.root / 'opt/acme/nets.toml').read_text()}\n{RAIL}")
 
-        def lager(*words: Any, check: Any = True) -> Any:
+        def lager(*words: Any, check: Any = True) -> "subprocess.CompletedProcess[str]":
             return box.run("lager", *words, user="alice", check=check)
 
         assert "acme_lager.p100 (acme-lager)" in lager("nets", "drivers").stdout

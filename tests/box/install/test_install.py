@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def installed(clean_box: Box) -> Any:
+def installed(clean_box: Box) -> tuple[Any, str]:
     """What was there before, and what install said."""
     before = tree(clean_box)
     said = container.install(clean_box)
@@ -21,7 +21,7 @@ def installed(clean_box: Box) -> Any:
 
 
 @pytest.fixture
-def installed_now(clean_box: Box, installed: Any) -> None:
+def installed_now(clean_box: Box, installed: tuple[Any, str]) -> None:
     """Whatever another test has removed is there again."""
     if not (clean_box.root / "usr/lib/systemd/system/lagerd.service").exists():
         clean_box.run("lagerd", "install")
@@ -37,7 +37,7 @@ def test_a_dry_run_changes_nothing(clean_box: Box) -> None:
     assert tree(clean_box) == before
 
 
-def test_what_install_says(clean_box: Box, installed: Any) -> None:
+def test_what_install_says(clean_box: Box, installed: tuple[Any, str]) -> None:
     _, said = installed
     assert "created       /usr/lib/systemd/system/lagerd.service" in said
     assert "ran           systemctl daemon-reload" in said
@@ -79,18 +79,18 @@ def test_the_system_knows_what_was_installed(clean_box: Box) -> None:
     assert "433497d70d7241eda48a4e98730f6302" in clean_box.run("journalctl", "--list-catalog").stdout
 
 
-def test_the_bus_accepts_the_whole_policy(clean_box: Box, installed: Any) -> None:
+def test_the_bus_accepts_the_whole_policy(clean_box: Box, installed: tuple[Any, str]) -> None:
     said = clean_box.run("journalctl", "--unit=dbus.service", "--output=cat").stdout
     assert not [line for line in said.splitlines() if "lager" in line and re.search("nknown|rror|nvalid", line)]
 
 
-def test_only_root_may(clean_box: Box, installed: Any) -> None:
+def test_only_root_may(clean_box: Box, installed: tuple[Any, str]) -> None:
     done = clean_box.run("lagerd", "install", user="mallory", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "lagerd: Only root may install lagerd on this machine. Type: sudo lagerd install\n"
 
 
-def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Box, installed: Any) -> None:
+def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Box, installed: tuple[Any, str]) -> None:
     clean_box.run("chmod", "700", container.VENV)
     try:
         done = clean_box.run("lagerd", "install", check=False)
@@ -100,7 +100,7 @@ def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Box, install
     assert "the user lager cannot read /opt/lager (drwx------)" in done.stderr
 
 
-def test_uninstall_leaves_only_edited_files(clean_box: Box, installed: Any) -> None:
+def test_uninstall_leaves_only_edited_files(clean_box: Box, installed: tuple[Any, str]) -> None:
     before, _ = installed
     clean_box.run("gpasswd", "-M", "alice,bob", "lager")
     clean_box.run("systemctl", "start", "lagerd")

@@ -23,7 +23,7 @@ OF_APT = ("/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/PackageKit/")
 
 
 @pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package of one commit more."""
     checkout = tmp_path_factory.mktemp("newer") / "checkout"
     git = ["git", "-c", "safe.directory=*", "-c", "user.name=lager", "-c", "user.email=lager@localhost"]
@@ -34,7 +34,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @contextlib.contextmanager
-def three_pauses(box: Box) -> Iterator[Any]:
+def three_pauses(box: Box) -> Iterator[set[Any]]:
     """Three scripts that are paused, one of which holds an instrument; afterwards each is resumed."""
     box.run("gpasswd", "-M", "alice,bob", "lager")
     one, other = paused(box, "alice", 3000), paused(box, "bob", 3000, interactive=True)
@@ -85,7 +85,7 @@ def test_edited_configuration_survives_a_removal_and_not_a_purge(package: Path) 
         assert not (box.root / "etc/lager").exists()
 
 
-def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Path, newer: Any) -> None:
+def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Path, newer: Path) -> None:
     with bare() as box:
         install(box, package)
         with three_pauses(box) as ids:
@@ -137,5 +137,5 @@ def test_lintian_finds_nothing(package: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def digest(file: Any) -> Any:
+def digest(file: Any) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -14,20 +14,20 @@ NETS = '[instruments.psu1]\nmodel = "DP821"\naddress = "TCPIP::192.168.1.20::INS
 
 
 @pytest.fixture
-def healthy(box: Box) -> Iterator[Any]:
+def healthy(box: Box) -> Iterator[Box]:
     box.write("/etc/lager/nets.toml", NETS)
     box.run("mkdir", "-p", "/var/log/journal")
     yield box
     box.run("rm", "-f", "/etc/lager/nets.toml")
 
 
-def check(box: Box, user: Any = "root") -> Any:
+def check(box: Box, user: Any = "root") -> tuple[int, str]:
     done = box.run("lagerd", "check", user=user, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
 
-def test_a_healthy_box_has_nothing_to_do(healthy: Any) -> None:
+def test_a_healthy_box_has_nothing_to_do(healthy: Box) -> None:
     code, said = check(healthy)
     assert "FAIL" not in said
     assert (code, said.splitlines()[-1]) == (0, "This box is healthy.")
@@ -35,7 +35,7 @@ def test_a_healthy_box_has_nothing_to_do(healthy: Any) -> None:
         assert f"OK    {part}" in said
 
 
-def test_each_fault_is_a_line_that_says_what_to_type(healthy: Any) -> None:
+def test_each_fault_is_a_line_that_says_what_to_type(healthy: Box) -> None:
     healthy.write("/etc/lager/nets.toml", "[instruments.psu1\n")
     healthy.run("systemctl", "stop", "lagerd")
     healthy.run("mv", "/usr/share/dbus-1/system.d/com.lager.conf", "/root/")
@@ -59,7 +59,7 @@ def test_each_fault_is_a_line_that_says_what_to_type(healthy: Any) -> None:
     assert said.splitlines()[-1].endswith(" to do.")
 
 
-def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_restart_is_due(healthy: Any) -> None:
+def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_restart_is_due(healthy: Box) -> None:
     (commit,) = (healthy.root / "opt/lager/lib").glob("python*/site-packages/lager/commit.txt")
     before = commit.read_text()
     healthy.run("systemctl", "restart", "lagerd")  # so that nothing has asked it for its version yet
@@ -86,7 +86,7 @@ def version(box: Box) -> Any:
     return json.loads(box.run("busctl", "--json=short", "get-property", NAME, PATH, NAME, "Version").stdout)["data"]
 
 
-def test_an_outsider_is_told_which_group_he_is_not_in(healthy: Any) -> None:
+def test_an_outsider_is_told_which_group_he_is_not_in(healthy: Box) -> None:
     code, said = check(healthy, user="mallory")
     assert code == 1
     assert "You are not a member of the group lager. Type: sudo adduser mallory lager, then log in again" in said

@@ -27,7 +27,7 @@ UNITS = {"box": "systemd-journal-upload.service", "collector": "systemd-journal-
 
 
 @pytest.fixture
-def pair(wheel: Path) -> Iterator[Any]:
+def pair(wheel: Path) -> Iterator[tuple[Box, Box]]:
     """A box and a collector, which a cable joins."""
     needs.nothing_more("" if PROGRAM.exists() else "apt-get install systemd-journal-remote")
     with conftest.in_use(wheel) as box, conftest.in_use(wheel) as collector:
@@ -46,7 +46,7 @@ def claimed(box: Box, *names: Any) -> None:
         box.run(*CLAIM, name, "1", "net", "s", "supply7", user="alice")
 
 
-def history(box: Box, *words: Any) -> Any:
+def history(box: Box, *words: Any) -> list[Any]:
     return [
         (one["time"], one["event"], one["instrument"])
         for one in json.loads(box.run("lager", "history", "--json", *words).stdout)
@@ -72,7 +72,7 @@ def serving(collector: Any) -> None:
     collector.run("systemctl", "enable", "--now", "systemd-journal-remote.socket")
 
 
-def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair: Any) -> None:
+def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair: tuple[Box, Box]) -> None:
     box, collector = pair
     serving(collector)
     said = box.run("lagerd", "install", "--journal-upload", URL).stdout
@@ -99,7 +99,7 @@ def test_over_a_link_that_fails_nothing_is_lost_and_nothing_comes_twice(pair: An
     assert sorted(history(collector, "--directory", REMOTE)) == sorted(sent)
 
 
-def test_after_the_removal_nothing_is_sent_any_more(pair: Any) -> None:
+def test_after_the_removal_nothing_is_sent_any_more(pair: tuple[Box, Box]) -> None:
     box, _ = pair
     box.run("lagerd", "install", "--journal-upload", URL)
     assert box.run("systemctl", "is-enabled", UNITS["box"]).stdout == "enabled\n"
@@ -135,7 +135,7 @@ def typed(box: Box, block: Any) -> None:
         box.run("sh", "-c", line.removeprefix("$ ").removeprefix("sudo "))
 
 
-def test_over_https_with_an_own_authority_and_to_no_other_collector(pair: Any) -> None:
+def test_over_https_with_an_own_authority_and_to_no_other_collector(pair: tuple[Box, Box]) -> None:
     box, collector = pair
     certified(box, collector)
     box.run("lagerd", "install", "--journal-upload", TLS_URL)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def measured(box: Box) -> Iterator[Any]:
+def measured(box: Box) -> Iterator[Box]:
     """A box whose lagerd writes metrics, as a drop-in says; and prometheus_client."""
     import prometheus_client
 
@@ -41,7 +41,7 @@ def pauses_written(box: Box, count: Any) -> None:
     box.run("timeout", "60", "python", "-c", program, user="mallory")
 
 
-def test_the_textfile_follows_the_bench_and_goes_with_lagerd(measured: Any) -> None:
+def test_the_textfile_follows_the_bench_and_goes_with_lagerd(measured: Box) -> None:
     box = measured
     box.run("timeout", "60", "sh", "-c", f"until test -e {FILE}; do sleep 0.05; done")
     pauses_written(box, 0)

@@ -45,7 +45,7 @@ def receiver(box: Box) -> Iterator[Any]:
 
 
 @pytest.fixture
-def hurried(box: Box) -> Iterator[Any]:
+def hurried(box: Box) -> Iterator[None]:
     """systemd starts a notifier that was killed at once, not after five seconds."""
     drop_in = box.write("/run/systemd/system/lager-notify.service.d/hurry.conf", "[Service]\nRestartSec=100ms\n")
     box.run("systemctl", "daemon-reload")

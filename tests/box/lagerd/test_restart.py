@@ -16,7 +16,7 @@ INSTRUMENTS = [f"psu{number}" for number in range(5)]
 
 
 @pytest.fixture(scope="module")
-def crowd(box: Box) -> Iterator[Any]:
+def crowd(box: Box) -> Iterator[list[Any]]:
     """Ten scripts of two users, all paused, and five of them with an instrument."""
     wanted = [*INSTRUMENTS, *[""] * (TOGETHER - len(INSTRUMENTS))]
     call(box, "root", "ContinueAll")  # a script that another test has killed may still be paused
@@ -29,7 +29,7 @@ def crowd(box: Box) -> Iterator[Any]:
 
 
 @pytest.fixture
-def same(box: Box, crowd: Any) -> Iterator[Any]:
+def same(box: Box, crowd: list[Any]) -> Iterator[None]:
     """All that was paused or held before the test is so after it, with the same timeouts."""
     # The time is taken right behind the list, as it is behind the second one.
     before, at, leases = listed(box), time.monotonic(), held(box)
@@ -45,7 +45,7 @@ def same(box: Box, crowd: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def started_anew(box: Box) -> Iterator[Any]:
+def started_anew(box: Box) -> Iterator[None]:
     """Inside, something ends lagerd; at the end systemd has restarted it, without a call."""
     first = main_pid(box)
     yield
@@ -55,12 +55,12 @@ def started_anew(box: Box) -> Iterator[Any]:
         time.sleep(0.05)
 
 
-def states(box: Box) -> Any:
+def states(box: Box) -> dict[str, str]:
     shown = box.run("systemctl", "show", "--property=MainPID,ActiveState,SubState,Result", "lagerd").stdout
     return dict(line.split("=", 1) for line in shown.splitlines())
 
 
-def main_pid(box: Box) -> Any:
+def main_pid(box: Box) -> int:
     return int(states(box)["MainPID"])
 
 
@@ -87,7 +87,7 @@ def test_systemd_never_gives_up_a_crash_loop(box: Box) -> None:
 
 
 @pytest.fixture
-def impatient(box: Box) -> Iterator[Any]:
+def impatient(box: Box) -> Iterator[None]:
     """The watchdog bites after a second."""
     drop_in = box.write("/run/systemd/system/lagerd.service.d/watchdog.conf", "[Service]\nWatchdogSec=1\n")
     box.run("systemctl", "daemon-reload")
@@ -107,7 +107,7 @@ def test_the_watchdog_catches_a_blocked_loop(box: Box) -> None:
 
 
 @pytest.mark.usefixtures("same")
-def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box: Box, crowd: Any) -> None:
+def test_after_a_stop_scripts_wait_until_lagerd_is_started_again(box: Box, crowd: list[Any]) -> None:
     box.run("systemctl", "stop", "lagerd")
     assert [script.process.popen.poll() for script in crowd] == [None] * TOGETHER
     assert box.run("systemctl", "is-active", "lagerd", check=False).stdout == "inactive\n"
@@ -129,13 +129,13 @@ def test_without_lagerd_a_script_resumes_at_its_own_timeout(box: Box) -> None:
     box.run("systemctl", "start", "lagerd")
 
 
-def test_a_restart_adds_no_second_record_of_a_pause(box: Box, crowd: Any) -> None:
+def test_a_restart_adds_no_second_record_of_a_pause(box: Box, crowd: list[Any]) -> None:
     box.run("journalctl", "--sync")
     said = box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={crowd[0].id}").stdout
     assert said.count("Paused at") == 1
 
 
-def test_the_status_line_counts(box: Box, crowd: Any) -> None:
+def test_the_status_line_counts(box: Box, crowd: list[Any]) -> None:
     listed(box)
     said = box.run("systemctl", "show", "--property=StatusText", "--value", "lagerd").stdout
     assert said == f"{TOGETHER} paused, {len(INSTRUMENTS)} instruments held\n"
@@ -150,7 +150,7 @@ def test_a_second_lagerd_says_so_and_leaves_the_first_alone(box: Box) -> None:
     assert main_pid(box) == first
 
 
-def default_timeout(box: Box) -> Any:
+def default_timeout(box: Box) -> str:
     return box.run("busctl", "get-property", NAME, PATH, NAME, "DefaultTimeout").stdout
 
 

@@ -24,7 +24,7 @@ SAFE = '[nets.supply2]\nsafe = "off"\n'
 
 
 @pytest.fixture
-def nets(box: Box) -> Iterator[Any]:
+def nets(box: Box) -> Iterator[str]:
     """A simulated bench in the box, whose supply2 has a safe state; the text of its nets file."""
     box.run("mkdir", "-p", "-m", "700", "/opt/bench")
     with box.start("python", "-m", "lagerd.bench", "--folder", "/opt/bench", "--ready-fd", "1") as bench:
@@ -37,7 +37,7 @@ def nets(box: Box) -> Iterator[Any]:
 
 
 @pytest.fixture
-def holder(box: Box, nets: Any) -> Iterator[Any]:
+def holder(box: Box, nets: str) -> Iterator[Any]:
     started = box.start("sh", "-c", "echo pid $$; exec python /opt/hold.py", user="alice")
     with started:
         pid = started.until(r"^pid (\d+)$")[1]
@@ -78,7 +78,7 @@ def test_a_reboot_finds_a_claim_that_was_never_released(box: Box, holder: Any) -
     assert not is_on(box)
 
 
-def test_a_users_own_nets_file_does_not_decide_what_is_safe(box: Box, nets: Any) -> None:
+def test_a_users_own_nets_file_does_not_decide_what_is_safe(box: Box, nets: str) -> None:
     """Where root's file has no safe state, what the user's file calls safe cannot be done: in doubt, quarantine."""
     box.write(NETS, nets.replace(SAFE, "[nets.other]\n"))
     box.write("/home/alice/nets.toml", nets)
@@ -107,7 +107,7 @@ def test_the_unit_is_reached_by_lagerd_alone(box: Box) -> None:
     assert people.held(box) == {}
 
 
-def test_the_red_button_reaches_through_the_pause_of_another_user(box: Box, nets: Any) -> None:
+def test_the_red_button_reaches_through_the_pause_of_another_user(box: Box, nets: str) -> None:
     paused = _HOLD.replace("import Net", "import Net, pause").replace("signal.pause()", "pause('look', timeout=0)")
     box.write("/opt/paused.py", paused)
     with box.start("lager", "python", "/opt/paused.py", user="alice") as script:

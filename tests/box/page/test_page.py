@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from tests import needs
 from tests.box import people
 from tests.box.container import Box
 from tests.box.page import browser as browsers
+from tests.box.page.browser import Visit
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def cockpit(box: Box) -> Iterator[Any]:
+def cockpit(box: Box) -> Iterator[Box]:
     needs.nothing_more(browsers.missing())
     browsers.start_cockpit(box, "alice", "bob", "mallory")
     yield box
@@ -25,17 +26,17 @@ def cockpit(box: Box) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def chromium(cockpit: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def chromium(cockpit: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     with browsers.chromium(cockpit, tmp_path_factory.mktemp("chromium")) as browser:
         yield browser
 
 
 @pytest.fixture
-def visit(chromium: Any) -> Iterator[Any]:
+def visit(chromium: object) -> Iterator[Callable[..., Any]]:
     """Log in as a user; each visit must end without an error on the page."""
     visits = []
 
-    def begin(user: Any, **more: Any) -> Any:
+    def begin(user: Any, **more: Any) -> Visit:
         visits.append(browsers.Visit(chromium, user, **more))
         return visits[-1]
 
@@ -44,7 +45,7 @@ def visit(chromium: Any) -> Iterator[Any]:
         one.close()
 
 
-def test_a_pause_appears_at_once_and_is_continued(cockpit: Any, visit: Any) -> None:
+def test_a_pause_appears_at_once_and_is_continued(cockpit: Box, visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     alice.page.get_by_text("Nothing is paused.").wait_for()
     alice.page.locator("body").evaluate(
@@ -64,7 +65,7 @@ def test_a_pause_appears_at_once_and_is_continued(cockpit: Any, visit: Any) -> N
         alice.page.get_by_text("Nothing is paused.").wait_for()
 
 
-def test_an_outsider_is_told_so_and_offered_nothing(cockpit: Any, visit: Any) -> None:
+def test_an_outsider_is_told_so_and_offered_nothing(cockpit: Box, visit: Callable[..., Any]) -> None:
     paused = people.paused(cockpit, "alice")
     with paused.process:
         mallory = visit("mallory")
@@ -83,13 +84,13 @@ print("answered", repr(ask("Which level?", kind="number", unit="V", low=0, high=
 
 
 @pytest.fixture
-def asking(cockpit: Any) -> Iterator[Any]:
+def asking(cockpit: Box) -> Iterator[Any]:
     cockpit.write("/opt/asking.py", QUESTION)
     with cockpit.start("lager", "python", "/opt/asking.py", user="alice") as process:
         yield process
 
 
-def test_questions_are_answered(asking: Any, visit: Any) -> None:
+def test_questions_are_answered(asking: Any, visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     alice.page.get_by_role("option", name="Is the LED green?").click()
     assert not alice.page.get_by_role("button", name="Continue").count()  # it has no default
@@ -105,7 +106,7 @@ def test_questions_are_answered(asking: Any, visit: Any) -> None:
     asking.until("answered 3.3")
 
 
-def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit: Any, visit: Any) -> None:
+def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit: Box, visit: Callable[..., Any]) -> None:
     paused = people.paused(cockpit, "alice", interactive=True)
     with paused.process:
         alice = visit("alice")
@@ -127,7 +128,9 @@ def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit: Any, v
         assert "bob" in paused.goes_on()
 
 
-def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit: Any, bench: None, visit: Any) -> None:
+def test_the_bench_is_set_and_energised_only_after_a_confirmation(
+    cockpit: Box, bench: None, visit: Callable[..., Any]
+) -> None:
     alice = visit("alice")
     alice.page.get_by_role("tab", name="Bench").click()
     row = alice.page.locator("[data-net='supply2']")
@@ -152,7 +155,7 @@ def test_the_bench_is_set_and_energised_only_after_a_confirmation(cockpit: Any, 
 
 
 @pytest.fixture
-def reader(cockpit: Any) -> Iterator[Any]:
+def reader(cockpit: Box) -> Iterator[None]:
     """alice may read the journal, for one test."""
     cockpit.run("gpasswd", "-a", "alice", "systemd-journal")
     yield
@@ -160,7 +163,7 @@ def reader(cockpit: Any) -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("bench", "reader")
-def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit: Any, visit: Any) -> None:
+def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit: Box, visit: Callable[..., Any]) -> None:
     paused = people.paused(cockpit, "alice")
     with paused.process:
         cockpit.run("lager", "supply", "supply2", "voltage", "1.8", user="bob")
@@ -177,7 +180,7 @@ def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit: Any, 
     assert rows.count() == 1
 
 
-def test_a_pause_gets_more_time_and_none_that_is_not_a_time(cockpit: Any, visit: Any) -> None:
+def test_a_pause_gets_more_time_and_none_that_is_not_a_time(cockpit: Box, visit: Callable[..., Any]) -> None:
     paused = people.paused(cockpit, "alice")
     with paused.process:
         alice = visit("alice")
@@ -210,7 +213,7 @@ ALLOWED = """polkit.addRule(function(action, subject) {
 
 
 @pytest.mark.usefixtures("bench")
-def test_what_a_paused_script_holds_is_set_through_it_by_those_who_may(cockpit: Any, visit: Any) -> None:
+def test_what_a_paused_script_holds_is_set_through_it_by_those_who_may(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/opt/holds_supply.py", HOLDING)
     with cockpit.start("lager", "python", "/opt/holds_supply.py", user="alice") as process:
         process.until(r"  id +([0-9a-f]{8})$")
@@ -229,7 +232,7 @@ def test_what_a_paused_script_holds_is_set_through_it_by_those_who_may(cockpit: 
         assert process.ended() == 0
 
 
-def test_a_user_whom_polkit_allows_is_offered_the_console_of_another(cockpit: Any, visit: Any) -> None:
+def test_a_user_whom_polkit_allows_is_offered_the_console_of_another(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/etc/polkit-1/rules.d/50-page.rules", ALLOWED)
     people.restart_polkit(cockpit)
     paused = people.paused(cockpit, "alice", interactive=True)
@@ -260,7 +263,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_quarantine_is_ended_after_a_confirmation(cockpit: Any, visit: Any) -> None:
+def test_a_quarantine_is_ended_after_a_confirmation(cockpit: Box, visit: Callable[..., Any]) -> None:
     text = (cockpit.root / "etc/lager/nets.toml").read_text()
     own = text.replace("[nets.supply2]\n", '[nets.supply2]\nsafe = "off"\n')
     cockpit.write("/home/alice/nets.toml", own)
@@ -280,7 +283,7 @@ def test_a_quarantine_is_ended_after_a_confirmation(cockpit: Any, visit: Any) ->
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_bench_fits_into_a_window_of_1280_pixels(cockpit: Any, visit: Any) -> None:
+def test_the_bench_fits_into_a_window_of_1280_pixels(cockpit: Box, visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     alice.page.get_by_role("tab", name="Bench").click()
     alice.page.locator("[data-net='supply1'] path[d^=M]").wait_for(state="attached")
@@ -303,7 +306,7 @@ for thread in threads: thread.join()
 """
 
 
-def test_labels_and_values_full_of_markup_stay_text(cockpit: Any, visit: Any) -> None:
+def test_labels_and_values_full_of_markup_stay_text(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/opt/hostile.py", HOSTILE)
     alice = visit("alice")
     with cockpit.start("lager", "python", "/opt/hostile.py", user="alice") as process:
@@ -320,7 +323,7 @@ def test_labels_and_values_full_of_markup_stay_text(cockpit: Any, visit: Any) ->
         assert process.ended() == 0
 
 
-def test_the_page_comes_back_with_lagerd(cockpit: Any, visit: Any) -> None:
+def test_the_page_comes_back_with_lagerd(cockpit: Box, visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     paused = people.paused(cockpit, "alice")
     with paused.process:
@@ -335,7 +338,7 @@ def test_the_page_comes_back_with_lagerd(cockpit: Any, visit: Any) -> None:
         alice.row(paused.id).wait_for(state="detached")
 
 
-def test_a_lost_connection_to_the_box_comes_back(cockpit: Any, visit: Any) -> None:
+def test_a_lost_connection_to_the_box_comes_back(cockpit: Box, visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     paused = people.paused(cockpit, "alice")
     with paused.process:
@@ -364,7 +367,7 @@ for child in children: os.waitpid(child, 0)
 """
 
 
-def test_five_hundred_pauses_are_used_by_the_keyboard_alone(cockpit: Any, visit: Any) -> None:
+def test_five_hundred_pauses_are_used_by_the_keyboard_alone(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/opt/many.py", MANY)
     with cockpit.start("lager", "python", "/opt/many.py", user="alice") as process:
         alice = visit("alice")
@@ -385,7 +388,7 @@ def test_five_hundred_pauses_are_used_by_the_keyboard_alone(cockpit: Any, visit:
 
 
 @pytest.fixture
-def many_nets(cockpit: Any, bench: None) -> None:
+def many_nets(cockpit: Box, bench: None) -> None:
     """500 more nets on the bench, all inputs of one instrument."""
     nets = [cockpit.run("cat", "/etc/lager/nets.toml").stdout]
     for number in range(500):
@@ -394,7 +397,7 @@ def many_nets(cockpit: Any, bench: None) -> None:
 
 
 @pytest.mark.usefixtures("many_nets")
-def test_five_hundred_nets_are_read_where_they_are_looked_at(visit: Any) -> None:
+def test_five_hundred_nets_are_read_where_they_are_looked_at(visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     alice.page.get_by_role("tab", name="Bench").click()
     last = alice.page.locator("[data-net='many499']")
@@ -416,7 +419,7 @@ for number in range(300): pause(f"moment-{number}", timeout=0.001)
 
 
 @pytest.mark.usefixtures("reader")
-def test_more_than_five_hundred_records_are_filtered_while_one_types(cockpit: Any, visit: Any) -> None:
+def test_more_than_five_hundred_records_are_filtered_while_one_types(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/opt/moments.py", MOMENTS)
     cockpit.run("lager", "python", "/opt/moments.py", user="alice")
     alice = visit("alice")
@@ -435,7 +438,7 @@ def test_more_than_five_hundred_records_are_filtered_while_one_types(cockpit: An
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_page_is_readable_and_its_pictures_are_those_of_the_docs(
-    cockpit: Any, bench: None, visit: Any, tmp_path: Path, dark: bool
+    cockpit: Box, bench: None, visit: Callable[..., Any], tmp_path: Path, dark: bool
 ) -> None:
     shots = Path(os.environ.get("LAGER_SCREENSHOTS", tmp_path))
     cockpit.write("/opt/thermal_test.py", PICTURED)
@@ -475,7 +478,7 @@ after = adc1.input()
 """
 
 
-def test_the_command_prints_the_address_of_the_page(cockpit: Any) -> None:
+def test_the_command_prints_the_address_of_the_page(cockpit: Box) -> None:
     assert cockpit.run("lager", "page", user="alice").stdout.rstrip().endswith(":9090/lager")
     cockpit.run("systemctl", "stop", "cockpit.socket")
     refused = cockpit.run("lager", "page", user="alice", check=False)

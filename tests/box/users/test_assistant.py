@@ -21,7 +21,7 @@ exec {command} sh -c "$*"
 
 
 @pytest.fixture
-def desk(box: Box, tmp_path: Path) -> Any:
+def desk(box: Box, tmp_path: Path) -> dict[Any, Any]:
     """The environment at a desk from which --box bench3 leads bob to the box."""
     (tmp_path / "door").write_text(DOOR.format(command=shlex.join(box.command(user="bob"))))
     (tmp_path / "door").chmod(0o755)
@@ -30,7 +30,7 @@ def desk(box: Box, tmp_path: Path) -> Any:
 
 
 def test_an_assistant_does_on_a_box_what_its_user_may_and_each_record_names_it(
-    box: Box, desk: Any, tmp_path: Path
+    box: Box, desk: dict[Any, Any], tmp_path: Path
 ) -> None:
     with (
         (hers := paused(box, "alice", interactive=True)).process,

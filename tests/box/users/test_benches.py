@@ -13,7 +13,7 @@ NET = '[nets.{0}]\ntype = "supply"\ninstrument = "psu-{0}"\nchannel = 1\n'
 
 
 @pytest.fixture
-def benches(box: Box) -> Iterator[Any]:
+def benches(box: Box) -> Iterator[Box]:
     """A bench for everybody, and one for the group thermal, which has alice but not bob."""
     box.run("groupadd", "thermal")
     box.run("gpasswd", "-a", "alice", "thermal")
@@ -25,17 +25,17 @@ def benches(box: Box) -> Iterator[Any]:
     box.run("groupdel", "thermal")
 
 
-def keys(box: Box) -> Any:
+def keys(box: Box) -> list[str]:
     nets = "from lager.nets import file; print(*(net.instrument.key for net in file.load().nets.values()))"
     return box.run("python", "-c", nets).stdout.split()
 
 
-def called_by_bob(box: Box, member: Any, *words: Any) -> Any:
+def called_by_bob(box: Box, member: Any, *words: Any) -> str:
     name, path = "com.lager.Instruments", "/com/lager/Instruments"
     return box.run("busctl", "call", name, path, name, member, *words, user="bob", check=False).stderr
 
 
-def test_only_members_of_the_group_of_a_bench_claim_its_instruments(benches: Any) -> None:
+def test_only_members_of_the_group_of_a_bench_claim_its_instruments(benches: Box) -> None:
     rail, heat = keys(benches)
     refusal = f"{heat} belongs to the bench thermal of the group thermal, and bob is not a member."
     holding = start(benches, "bob", holding=heat)
@@ -55,7 +55,7 @@ def test_only_members_of_the_group_of_a_bench_claim_its_instruments(benches: Any
     assert refusal in benches.run("journalctl", "--unit=lagerd", "--output=cat", "LAGER_EVENT=denied").stdout
 
 
-def test_the_benches_are_shown_and_checked(benches: Any) -> None:
+def test_the_benches_are_shown_and_checked(benches: Box) -> None:
     said = benches.run("lagerd", "check", check=False).stdout
     assert "OK    bench      alice may use the bench thermal." in said
     assert "OK    nets       /etc/lager/nets.toml is correct, and its drop-ins (1)." in said

@@ -1,5 +1,6 @@
 """Lending between two users of a box, and by those who have the polkit action."""
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def test_the_user_root_and_those_with_the_polkit_action_lend_and_one_user_borrow
     with box.start("lager", "python", "lender.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]
 
-        def lager(user: Any, *words: Any, check: Any = True) -> Any:
+        def lager(user: Any, *words: Any, check: Any = True) -> "subprocess.CompletedProcess[str]":
             return box.run("lager", *words, user=user, check=check)
 
         refused = lager("bob", "lend", id, "psu1", "--to", "bob", check=False)

@@ -34,7 +34,7 @@ def manager(box: Box) -> None:
     box.write("/home/alice/waiting.py", WAITING)
 
 
-def detach(box: Box, *words: Any, user: Any = "alice", env: Any = ()) -> Any:
+def detach(box: Box, *words: Any, user: Any = "alice", env: Any = ()) -> str:
     done = box.run("env", *env, "lager", "python", "--detach", *words, user=user)
     return done.stdout.split()[0]
 
@@ -43,13 +43,13 @@ def known(box: Box, id: Any, user: Any = "alice") -> Any:
     return next(one for one in json.loads(box.run("lager", "runs", "--json", user=user).stdout) if one["id"] == id)
 
 
-def of_unit(box: Box, unit: Any, *properties: Any) -> Any:
+def of_unit(box: Box, unit: Any, *properties: Any) -> dict[str, str]:
     names = [f"--property={name}" for name in properties]
     shown = box.run("env", "XDG_RUNTIME_DIR=/run/user/2001", "systemctl", "--user", "show", unit, *names, user="alice")
     return dict(line.split("=", 1) for line in shown.stdout.splitlines())
 
 
-def tasks(box: Box, id: Any) -> Any:
+def tasks(box: Box, id: Any) -> set[str]:
     """The pids of the unit of a run, as the kernel has them, without its keeper, which tells the end before its own."""
     find = f"find /sys/fs/cgroup -name 'lager-run-{id}.service' -exec cat {{}}/cgroup.procs ';'"
     groups = box.run("sh", "-c", find, check=False)  # the unit may go while it is looked at

@@ -26,18 +26,18 @@ for _ in range(int(sys.argv[1])):
 
 
 @pytest.fixture
-def stopped(box: Box) -> Iterator[Any]:
+def stopped(box: Box) -> Iterator[Box]:
     """The box with a stopped lagerd, which anybody who may can start."""
     box.run("systemctl", "stop", "lagerd")
     yield box
     box.run("systemctl", "start", "lagerd")
 
 
-def active(box: Box, unit: Any = "lagerd") -> Any:
+def active(box: Box, unit: Any = "lagerd") -> str:
     return box.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
 
-def test_an_outsider_starts_a_stopped_lagerd_in_no_way(stopped: Any) -> None:
+def test_an_outsider_starts_a_stopped_lagerd_in_no_way(stopped: Box) -> None:
     for method, error in errors(stopped, "mallory"):
         assert "not provided" in error, method
     for name in (NAME, INSTRUMENTS):
@@ -69,21 +69,21 @@ def test_an_outsider_starts_a_stopped_lagerd_in_no_way(stopped: Any) -> None:
     ],
     ids=["breakpoints", "status", "continue"],
 )
-def test_a_command_of_root_or_a_member_starts_a_stopped_lagerd(stopped: Any, user: str, words: tuple[str, ...]) -> None:
+def test_a_command_of_root_or_a_member_starts_a_stopped_lagerd(stopped: Box, user: str, words: tuple[str, ...]) -> None:
     stopped.run("lager", *words, user=user, check=False)  # the box has no nets and no pauses
     assert active(stopped) == "active"
     (last,) = [one for one in records(stopped, LAGER_EVENT="started") if one["LAGER_BY_USER"] == user][-1:]
     assert last["LAGER_REASON"] == "needed it while it was not running"
 
 
-def test_a_script_of_a_member_starts_a_stopped_lagerd_by_its_claim(stopped: Any) -> None:
+def test_a_script_of_a_member_starts_a_stopped_lagerd_by_its_claim(stopped: Box) -> None:
     with (script := stands(start(stopped, "alice", 300, holding="psu1"))).process:
         assert active(stopped) == "active"
         call(stopped, "alice", "Continue", "s", script.id)
         script.goes_on()
 
 
-def test_many_connections_of_a_member_leave_a_socket_that_starts_lagerd_again(stopped: Any) -> None:
+def test_many_connections_of_a_member_leave_a_socket_that_starts_lagerd_again(stopped: Box) -> None:
     before = stopped.run("systemctl", "show", "--property=NRestarts", "lagerd").stdout
     for _ in range(2):
         stopped.run("python", "-c", CONNECT, "3000", user="bob")
@@ -94,7 +94,7 @@ def test_many_connections_of_a_member_leave_a_socket_that_starts_lagerd_again(st
     assert stopped.run("systemctl", "show", "--property=NRestarts", "lagerd").stdout == before
 
 
-def test_a_lagerd_that_cannot_start_is_reported_and_not_started_again_and_again(stopped: Any) -> None:
+def test_a_lagerd_that_cannot_start_is_reported_and_not_started_again_and_again(stopped: Box) -> None:
     with configured(stopped, "nonsense = 1\n", reload=False):
         done = stopped.run("lager", "breakpoints", user="bob", check=False)
         assert done.stderr.endswith("lagerd does not start. See why: systemctl status lagerd\n")
@@ -106,7 +106,7 @@ def test_a_lagerd_that_cannot_start_is_reported_and_not_started_again_and_again(
     assert stopped.run("lager", "breakpoints", user="bob").stderr == ""
 
 
-def test_the_start_socket_is_for_the_group_and_can_be_stopped_with_lagerd(stopped: Any) -> None:
+def test_the_start_socket_is_for_the_group_and_can_be_stopped_with_lagerd(stopped: Box) -> None:
     assert stopped.run("stat", "--format=%A %U %G", START_SOCKET).stdout == "srw-rw---- root lager\n"
     stopped.run("systemctl", "stop", "lager-start.socket", "lagerd")
     done = stopped.run("lager", "breakpoints", user="bob", check=False)

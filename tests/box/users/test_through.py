@@ -1,5 +1,6 @@
 """Two users and one instrument on a box: who may read and who may set through a paused script."""
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def test_members_read_and_only_the_user_root_and_those_with_the_polkit_action_se
     with box.start("lager", "python", "holds.py", user="alice") as run:
         id = run.until(r"  id +([0-9a-f]{8})$")[1]
 
-        def lager(user: Any, *words: Any, check: Any = True) -> Any:
+        def lager(user: Any, *words: Any, check: Any = True) -> "subprocess.CompletedProcess[str]":
             return box.run("lager", "supply", "supply2", *words, "--through", user=user, check=check)
 
         for user in ("alice", "bob", "root"):

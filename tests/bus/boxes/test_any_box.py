@@ -30,7 +30,7 @@ BUSY = 75
 
 
 @pytest.fixture
-def lab(near: Loopback, bench: Process, station: Station) -> Any:
+def lab(near: Loopback, bench: Process, station: Station) -> Loopback:
     """The boxes near and other, with a lagerd in common, on which supply2 is another instrument."""
     text = Path(station.env["LAGER_NETS"]).read_text()
     (near.folder / "nets.toml").write_text(
@@ -56,7 +56,7 @@ def type_into(process: Any, keys: Any) -> None:
     process.stdin.flush()
 
 
-def held(lager: Command) -> Any:
+def held(lager: Command) -> dict[Any, Any]:
     return {one["name"]: one["reserved"] for one in json.loads(lager("instruments", "--json").stdout)}
 
 
@@ -123,7 +123,7 @@ def test_a_detached_run_keeps_what_was_claimed(
 
 
 def test_the_first_box_that_has_the_nets_free_runs_the_script(
-    start: Starter, script: ScriptWriter, run: Starter, lager: Command, lab: Any
+    start: Starter, script: ScriptWriter, run: Starter, lager: Command, lab: Loopback
 ) -> None:
     name = script(TAKES, "takes.py")
     words = ("python", "--box", "@rack2", "--any", "supply2")
@@ -147,7 +147,7 @@ def test_the_first_box_that_has_the_nets_free_runs_the_script(
 
 
 @pytest.mark.variant
-def test_boxes_that_cannot_be_used_are_told_and_left_out(lager: Command, script: ScriptWriter, lab: Any) -> None:
+def test_boxes_that_cannot_be_used_are_told_and_left_out(lager: Command, script: ScriptWriter, lab: Loopback) -> None:
     name = script("import os; print(os.environ['LAGER_BOX'])")
     done = lager("python", "--box", "@half", "--any", "supply2", name)
     assert (done.returncode, done.stdout) == (0, "near\n"), done.stderr
@@ -173,7 +173,7 @@ ATTEMPTS = int(os.environ.get("ATTEMPTS", "200"))
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("where", [(), ("--box", "@rack2")], ids=["here", "two boxes"])
 def test_no_two_runs_get_one_instrument_in_200_attempts(
-    lager: Command, script: ScriptWriter, lab: Any, where: Any
+    lager: Command, script: ScriptWriter, lab: Loopback, where: Any
 ) -> None:
     words = ("python", *where, "--any", "supply2", "--wait", "10m", script(TURN), str(lab.folder / "taken"))
     with ThreadPoolExecutor(8) as pool:

@@ -221,7 +221,7 @@ def test_the_table_keeps_the_users_comments(
     file.parent.mkdir()
     file.write_text("# mine\n[other]\nkey = 1\n")
 
-    def boxes(*words: Any, code: Any = 0) -> Any:
+    def boxes(*words: Any, code: Any = 0) -> str:
         assert main.run(["boxes", *words]) == code
         return capsys.readouterr().out
 

@@ -34,7 +34,7 @@ def block(language: Any, word: Any) -> Any:
     return found
 
 
-def of_github() -> Any:
+def of_github() -> tuple[list[Any], dict[str, str]]:
     workflow = yaml.safe_load(block("yaml", "runs-on"))
     (job,) = workflow["jobs"].values()
     *_, upload = job["steps"]
@@ -42,14 +42,14 @@ def of_github() -> Any:
     return [step["run"] for step in job["steps"] if "run" in step], {"GITHUB_ACTIONS": "true"}
 
 
-def of_gitlab() -> Any:
+def of_gitlab() -> tuple[Any, dict[str, str]]:
     (job,) = yaml.safe_load(block("yaml", "script:")).values()
     assert job["artifacts"] == {"when": "always", "reports": {"junit": "report.xml"}}
     assert job["retry"] == {"max": 2, "exit_codes": 75}
     return job["script"], {"GITLAB_CI": "true"}
 
 
-def of_jenkins() -> Any:
+def of_jenkins() -> tuple[list[str], dict[str, str | Any]]:
     text = block("groovy", "pipeline")
     assert text.count("{") == text.count("}")
     assert "always { junit 'report.xml' }" in text

@@ -46,7 +46,7 @@ Host mute
 
 
 @pytest.fixture
-def fifty(near: Loopback) -> Iterator[Any]:
+def fifty(near: Loopback) -> Iterator[Loopback]:
     """The boxes as aliases of this machine; a black hole is a port whose queue of connections is full."""
     folder = near.folder
     (folder / "other-known").write_text("box " + (folder / "wrong.pub").read_text())
@@ -68,7 +68,7 @@ def fifty(near: Loopback) -> Iterator[Any]:
             caller.close()
 
 
-def as_many_ssh(near: Loopback, command: Any) -> Any:
+def as_many_ssh(near: Loopback, command: Any) -> float:
     """Return the seconds of `ssh BOX COMMAND` on all live boxes, as many at a time as lager begins with."""
     ssh = near.env["LAGER_SSH"].split()
     began = time.monotonic()
@@ -81,7 +81,7 @@ def as_many_ssh(near: Loopback, command: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(
-    fifty: Any, start: Starter, run: Starter, client: Client
+    fifty: Loopback, start: Starter, run: Starter, client: Client
 ) -> None:
     run("import lager\nlager.pause('one of many', timeout=300)\n")
     id = client.paused()["id"]
@@ -107,7 +107,7 @@ def test_fifty_boxes_are_shown_about_as_fast_as_ssh_and_five_dead_ones_say_why(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_one_screen_follows_a_change_a_second_on_fifty_boxes(
-    fifty: Any, screen: ScreenStarter, run: Starter, client: Client
+    fifty: Loopback, screen: ScreenStarter, run: Starter, client: Client
 ) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", "@lab", "--limit", "60s", columns=140, rows=120)
     shown.until(lambda text: "45 of 50 boxes answer" in text, 180)

@@ -51,7 +51,7 @@ PAUSES = "import lager\nlager.pause('before load', timeout=60)\n"
 
 
 @pytest.fixture
-def lab(near: Loopback) -> Iterator[Any]:
+def lab(near: Loopback) -> Iterator[Loopback]:
     """Two boxes that answer, and five dead ones: refused, a strange host key, another version, none, a mute sshd."""
     near.table(TABLE.format(folder=near.folder))
     (near.folder / "foreign").write_text(FOREIGN)
@@ -64,7 +64,7 @@ def lab(near: Loopback) -> Iterator[Any]:
 
 
 @contextmanager
-def nothing_is_left_of(process: Any) -> Iterator[Any]:
+def nothing_is_left_of(process: Any) -> Iterator[set[Any]]:
     """All processes of this one, also those on its boxes, end in the block or soon after."""
     pids = {process.pid, *process_tree.descendants(process.pid)}
     fds = []
@@ -101,7 +101,7 @@ def lose_the_session(watch: Any) -> None:
 
 
 def test_each_box_has_a_line_and_a_dead_one_says_why(
-    lager: Command, bench: Process, lab: Any, run: Starter, client: Client
+    lager: Command, bench: Process, lab: Loopback, run: Starter, client: Client
 ) -> None:
     run(PAUSES)
     client.paused()
@@ -145,7 +145,7 @@ SCREENS = {
 
 @pytest.mark.parametrize("boxes", SCREENS)
 def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(
-    lab: Any, screen: ScreenStarter, client: Client, run: Starter, boxes: str
+    lab: Loopback, screen: ScreenStarter, client: Client, run: Starter, boxes: str
 ) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", boxes, "--limit", "6", columns=120, rows=40)
     for words in (r"near +(ok|problem) +0", r"other +(ok|problem) +0", *SCREENS[boxes]):
@@ -158,7 +158,7 @@ def test_one_screen_shows_each_box_its_pauses_and_why_a_box_is_missing(
 
 @pytest.mark.variant
 def test_the_pauses_of_many_boxes_are_on_one_screen(
-    lab: Any, screen: ScreenStarter, client: Client, run: Starter
+    lab: Loopback, screen: ScreenStarter, client: Client, run: Starter
 ) -> None:
     shown = screen(LAGER, "breakpoints", "--watch", "--box", "@lab,foreign,refusing", columns=140, rows=40)
     for words in (
@@ -173,7 +173,9 @@ def test_the_pauses_of_many_boxes_are_on_one_screen(
     ends_with_its_pause(shown, client, script, id)
 
 
-def test_each_change_on_one_of_many_boxes_is_a_line(lab: Any, start: Starter, client: Client, run: Starter) -> None:
+def test_each_change_on_one_of_many_boxes_is_a_line(
+    lab: Loopback, start: Starter, client: Client, run: Starter
+) -> None:
     run(PAUSES)
     id = client.paused()["id"]
     words = ("breakpoints", "--watch", "--box", "near,refusing")
@@ -200,7 +202,7 @@ def test_each_change_on_one_of_many_boxes_is_a_line(lab: Any, start: Starter, cl
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(
-    lab: Any, start: Starter, client: Client, number: Any
+    lab: Loopback, start: Starter, client: Client, number: Any
 ) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,mute,other")
     for box in ("near", "other"):
@@ -211,7 +213,7 @@ def test_nothing_is_left_after_ctrl_c_a_closed_terminal_or_a_kill(
         assert watch.wait() == (-9 if number == signal.SIGKILL else 128 + number)
 
 
-def test_a_box_that_is_back_is_shown_again(lab: Any, start: Starter, client: Client) -> None:
+def test_a_box_that_is_back_is_shown_again(lab: Loopback, start: Starter, client: Client) -> None:
     watch = start(LAGER, "status", "--watch", "--json", "--box", "near,refusing")
     until(watch, lambda one: one["box"] == "near" and one["error"] is None)
     assert "refuses" in until(watch, lambda one: one["box"] == "refusing")["error"]
@@ -221,7 +223,7 @@ def test_a_box_that_is_back_is_shown_again(lab: Any, start: Starter, client: Cli
 
 
 @pytest.mark.variant
-def test_the_lines_end_when_their_reader_has_gone(lab: Any, start: Starter, client: Client) -> None:
+def test_the_lines_end_when_their_reader_has_gone(lab: Loopback, start: Starter, client: Client) -> None:
     watch = start("sh", "-c", f"{LAGER} status --watch --json --box near,refusing | head -1; echo ended")
     watch.out.expect("ended")
 
@@ -232,7 +234,7 @@ def test_the_lines_end_when_their_reader_has_gone(lab: Any, start: Starter, clie
     [("{}", "cannot be read"), ("[1]", "cannot be read"), ("x" * (5 << 20), "more than 4 MB")],
     ids=["a table", "a list", "too much"],
 )
-def test_a_box_that_talks_nonsense_is_told_apart(lab: Any, start: Starter, said: Any, why: str) -> None:
+def test_a_box_that_talks_nonsense_is_told_apart(lab: Loopback, start: Starter, said: Any, why: str) -> None:
     (lab.folder / "said").write_text(said)
     lab.answering(
         "import os, time\nfrom lager_cli.boxes.session.protocol import *\n"
@@ -250,7 +252,7 @@ def test_a_box_that_talks_nonsense_is_told_apart(lab: Any, start: Starter, said:
 
 @pytest.mark.variant
 def test_a_closed_terminal_ends_the_screen_and_all_that_belongs_to_it(
-    lab: Any, screen: ScreenStarter, client: Client
+    lab: Loopback, screen: ScreenStarter, client: Client
 ) -> None:
     shown = screen(LAGER, "status", "--watch", "--box", "near,mute,other", columns=120)
     shown.sees("2 of 3 boxes answer")

@@ -55,13 +55,17 @@ def there(near: Loopback, tmp_path: Path) -> Callable[..., str]:
         ("import os; os.kill(os.getpid(), 9)", 137, "lager: the script was killed by SIGKILL\n"),
     ],
 )
-def test_the_exit_code_is_the_scripts(start: Starter, there: Any, text: str, code: int, said: str) -> None:
+def test_the_exit_code_is_the_scripts(
+    start: Starter, there: Callable[..., str], text: str, code: int, said: str
+) -> None:
     process = start(LAGER, "python", "--box", "near", there(text))
     assert process.wait() == code
     assert (process.out.rest(), process.err.rest()) == ("", said)
 
 
-def test_arguments_and_variables_arrive_byte_for_byte(start: Starter, there: Any, tmp_path: Path) -> None:
+def test_arguments_and_variables_arrive_byte_for_byte(
+    start: Starter, there: Callable[..., str], tmp_path: Path
+) -> None:
     script = there(
         "import os, sys\n"
         "for text in (*sys.argv[1:], os.environ['A'], os.environ['B'], os.environ['LAGER_BOX']):\n"
@@ -80,7 +84,7 @@ def test_arguments_and_variables_arrive_byte_for_byte(start: Starter, there: Any
 @pytest.mark.parametrize("words", [["--env", "TOKEN=s3cret-{}"], ["--env=TOKEN=s3cret-{}"]])
 @pytest.mark.parametrize("box", [["--box", "near"], []])
 def test_a_secret_in_env_is_in_no_command_line(
-    start: Starter, there: Any, tmp_path: Path, words: list[str], box: Any
+    start: Starter, there: Callable[..., str], tmp_path: Path, words: list[str], box: Any
 ) -> None:
     secret = [word.format(tmp_path.name) for word in words]
     script = there("import os\nprint(os.environ['TOKEN'], flush=True)\nopen(os.environ['GO']).close()\n")
@@ -107,7 +111,7 @@ def test_a_secret_in_env_is_in_no_command_line(
     ],
 )  # fmt: skip
 def test_the_option_box_works_anywhere_before_two_dashes(
-    start: Starter, there: Any, before: Any, behind: list[str], shown: str
+    start: Starter, there: Callable[..., str], before: Any, behind: list[str], shown: str
 ) -> None:
     script = there("import os, sys; print(sys.argv[1:], os.environ.get('LAGER_BOX'), os.environ.get('A'))")
     process = start(LAGER, "python", *before, script, *behind)
@@ -116,13 +120,13 @@ def test_the_option_box_works_anywhere_before_two_dashes(
 
 
 @pytest.mark.variant
-def test_an_option_that_lager_took_is_reported_once_over_box(start: Starter, there: Any) -> None:
+def test_an_option_that_lager_took_is_reported_once_over_box(start: Starter, there: Callable[..., str]) -> None:
     process = start(LAGER, "python", there("import sys; print(sys.argv[1:])"), "--timeout", "60", "--box", "near", "x")
     assert process.out.rest() == "['x']\n"
     assert process.err.rest() == "lager: took --timeout 60 for itself; put -- before the script's own options\n"
 
 
-def test_standard_streams_stay_separate_and_binary(station: Station, there: Any, tmp_path: Path) -> None:
+def test_standard_streams_stay_separate_and_binary(station: Station, there: Callable[..., str], tmp_path: Path) -> None:
     script = there(
         "import os, sys\n"
         "data = sys.stdin.buffer.read()\n"
@@ -142,7 +146,7 @@ def test_standard_streams_stay_separate_and_binary(station: Station, there: Any,
     ("closing", "expected"), [(">&- 2>&-", "open closed closed "), ("<&-", "closed open open ")], ids=["out", "in"]
 )
 def test_a_stream_closed_here_is_closed_on_the_box(
-    station: Station, there: Any, tmp_path: Path, closing: str, expected: str
+    station: Station, there: Callable[..., str], tmp_path: Path, closing: str, expected: str
 ) -> None:
     script = there(
         "import os, sys\n"
@@ -161,7 +165,7 @@ def test_a_stream_closed_here_is_closed_on_the_box(
     assert (tmp_path / "told").read_text() in (expected, expected.replace("closed", "open", 1))
 
 
-def test_a_closed_pipe_ends_the_script_on_the_box(station: Station, there: Any) -> None:
+def test_a_closed_pipe_ends_the_script_on_the_box(station: Station, there: Callable[..., str]) -> None:
     script = there("import itertools\nfor n in itertools.count():\n    print(n)\n")
     line = '"$0" python --box near "$1" 2>/dev/null | head -n 2; echo "${PIPESTATUS[0]}"'
     done = subprocess.run(
@@ -174,7 +178,7 @@ def test_a_closed_pipe_ends_the_script_on_the_box(station: Station, there: Any) 
 
 @pytest.mark.variant
 @pytest.mark.parametrize(("code", "told"), [(0, 1), (7, 7)])
-def test_a_full_disk_here_is_reported(start: Starter, there: Any, code: int, told: int) -> None:
+def test_a_full_disk_here_is_reported(start: Starter, there: Callable[..., str], code: int, told: int) -> None:
     there(f"import os, sys\nos.write(1, b'lost')\nsys.exit({code})\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python --box near script.py >/dev/full")
     assert "The output of the box could not be written: [Errno 28]" in process.err.rest()
@@ -182,7 +186,7 @@ def test_a_full_disk_here_is_reported(start: Starter, there: Any, code: int, tol
 
 
 @pytest.mark.variant
-def test_an_unread_stream_does_not_block_the_others(start: Starter, there: Any) -> None:
+def test_an_unread_stream_does_not_block_the_others(start: Starter, there: Callable[..., str]) -> None:
     process = start(
         LAGER, "python", "--box", "near",
         there("import os, threading\n"
@@ -216,7 +220,7 @@ def test_received_output_is_written_after_the_connection_is_lost(start: Starter,
 
 
 @pytest.mark.slow
-def test_two_hundred_megabytes_arrive_as_they_were_sent(station: Station, there: Any) -> None:
+def test_two_hundred_megabytes_arrive_as_they_were_sent(station: Station, there: Callable[..., str]) -> None:
     script = there(
         "import hashlib, random, sys\n"
         "block, said = random.randbytes(1 << 20), hashlib.sha256()\n"
@@ -238,7 +242,9 @@ def test_two_hundred_megabytes_arrive_as_they_were_sent(station: Station, there:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_reaches_the_script(start: Starter, there: Any, tmp_path: Path, number: Any, code: int) -> None:
+def test_a_signal_reaches_the_script(
+    start: Starter, there: Callable[..., str], tmp_path: Path, number: Any, code: int
+) -> None:
     text = TIDY if number == signal.SIGINT else "import time; print('up', flush=True); time.sleep(1000)"
     process = start(LAGER, "python", "--box", "near", there(text), str(tmp_path / "told"))
     process.out.expect("up")
@@ -313,7 +319,7 @@ def test_a_channel_keeps_where_errors_go_although_its_caller_closes_it(
 
 
 @pytest.mark.variant
-def test_a_run_stays_on_its_bench(start: Starter, there: Any) -> None:
+def test_a_run_stays_on_its_bench(start: Starter, there: Callable[..., str]) -> None:
     text = "import subprocess, sys\nsys.exit(subprocess.call([sys.argv[1], 'breakpoints']))\n"
     process = start(LAGER, "python", "--box", "near", there(text), LAGER)
     assert (process.wait(), process.out.rest()) == (0, "No script is paused.\n")
@@ -333,7 +339,7 @@ def test_a_switch_and_a_reading_on_the_box(lager: Command, near: Loopback) -> No
 
 
 @pytest.fixture
-def tidy(start: Starter, there: Any, tmp_path: Path) -> Iterator[Any]:
+def tidy(start: Starter, there: Callable[..., str], tmp_path: Path) -> Iterator[Any]:
     with tidying(start, [LAGER], "near", there(TIDY), tmp_path / "told") as process:
         yield process
 
@@ -362,7 +368,7 @@ def test_killing_any_process_of_the_connection_interrupts_the_run(tidy: Any, tmp
     assert (tmp_path / "told").read_text() == "tidied once\n"
 
 
-def test_losing_a_follower_does_not_interrupt_a_detached_run(start: Starter, there: Any) -> None:
+def test_losing_a_follower_does_not_interrupt_a_detached_run(start: Starter, there: Callable[..., str]) -> None:
     detaching = start(
         LAGER, "python", "--detach", "--box", "near", there("import signal\nprint('up', flush=True)\nsignal.pause()")
     )
@@ -377,7 +383,7 @@ def test_losing_a_follower_does_not_interrupt_a_detached_run(start: Starter, the
 
 
 def test_both_ends_consider_a_silent_connection_lost(
-    start: Starter, near: Loopback, there: Any, tmp_path: Path
+    start: Starter, near: Loopback, there: Callable[..., str], tmp_path: Path
 ) -> None:
     near.answering(HURRIED)
     with tidying(start, [sys.executable, "-c", HURRIED], "other", there(TIDY), tmp_path / "told") as run:
@@ -392,6 +398,6 @@ def test_both_ends_consider_a_silent_connection_lost(
         assert "is lost" in run.err.rest()
 
 
-def children(pid: Any) -> Any:
+def children(pid: Any) -> list[Any]:
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return [int(child) for child in file.read().split()]

@@ -3,6 +3,7 @@
 import os
 import signal
 import termios
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.bus.boxes.test_remote import children
 from tests.fixtures import TerminalStarter
 from tests.loopback import Loopback
-from tests.processes import LAGER
+from tests.processes import LAGER, Terminal
 
 FACTS = """
 import os, signal, sys, termios
@@ -26,10 +27,10 @@ input("name? ")
 
 
 @pytest.fixture
-def screen(near: Loopback, terminal: TerminalStarter, tmp_path: Path) -> Any:
+def screen(near: Loopback, terminal: TerminalStarter, tmp_path: Path) -> Callable[..., Any]:
     """Start a script with --box on a terminal; what it was like before, and the terminal."""
 
-    def start(text: Any, **env: Any) -> Any:
+    def start(text: Any, **env: Any) -> tuple[list[Any], Terminal]:
         (tmp_path / "script.py").write_text(text)
         one = terminal(
             "/bin/sh",
@@ -45,11 +46,11 @@ def screen(near: Loopback, terminal: TerminalStarter, tmp_path: Path) -> Any:
     return start
 
 
-def attributes(screen: Any) -> Any:
+def attributes(screen: Terminal) -> list[Any]:
     return termios.tcgetattr(screen.screen.fd)
 
 
-def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen: Any) -> None:
+def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen: Callable[..., Any]) -> None:
     _, one = screen(FACTS, TERM="screen")
     one.expect("[True, True, True] screen 77 33")
     one.expect("erase b'\\x08'")
@@ -61,7 +62,7 @@ def test_the_box_has_the_size_keys_and_name_of_the_terminal(screen: Any) -> None
     assert one.wait() == 0
 
 
-def test_enter_resumes_and_the_keys_are_the_scripts(screen: Any) -> None:
+def test_enter_resumes_and_the_keys_are_the_scripts(screen: Callable[..., Any]) -> None:
     _, one = screen("import lager\nlager.pause('here')\nprint('got', input('name? '))\n")
     one.expect("press Enter, or: lager python --continue")
     one.expect("resumes in")
@@ -77,7 +78,7 @@ WAYS = {"end": 3, "ctrl-c": 130, "ctrl-d": 1, "ssh killed": 255, "SIGTERM": 143,
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_terminal_is_restored(screen: Any, way: str) -> None:
+def test_the_terminal_is_restored(screen: Callable[..., Any], way: str) -> None:
     text = "import sys\ninput('up\\n')\nsys.exit(3)\n"
     before, one = screen(text)
     one.expect("up")

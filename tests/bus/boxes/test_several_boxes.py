@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ second = ["other"]
 
 
 @pytest.fixture
-def lab(near: Loopback) -> Any:
+def lab(near: Loopback) -> Loopback:
     near.table(TABLE)
     return near
 
@@ -30,7 +29,7 @@ def lab(near: Loopback) -> Any:
 @pytest.mark.variant
 @pytest.mark.parametrize("named", ["@both", "near,other", "[no]*e[ar]*"])
 def test_a_group_and_a_pattern_are_shown_as_one_table(
-    lager: Command, lab: Any, client: Client, run: Starter, named: str
+    lager: Command, lab: Loopback, client: Client, run: Starter, named: str
 ) -> None:
     run("import lager\nlager.pause(timeout=60)")
     id = client.paused()["id"]
@@ -40,7 +39,7 @@ def test_a_group_and_a_pattern_are_shown_as_one_table(
 
 
 def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(
-    lager: Command, lab: Any, client: Client, run: Starter
+    lager: Command, lab: Loopback, client: Client, run: Starter
 ) -> None:
     script = run("import lager\nlager.pause(timeout=60)")
     id = client.paused()["id"]
@@ -63,7 +62,7 @@ def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(
      (["runs", "--box", "@x"], "no group of boxes @x"), (["continue", "--box", "x*"], "No box that you know matches")],
 )  # fmt: skip
 def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(
-    lager: Command, lab: Any, words: list[str], why: str
+    lager: Command, lab: Loopback, words: list[str], why: str
 ) -> None:
     done = lager(*words)
     assert done.returncode == 1
@@ -71,12 +70,12 @@ def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(
 
 
 @pytest.mark.variant
-def test_a_group_of_one_is_that_box(lager: Command, lab: Any) -> None:
+def test_a_group_of_one_is_that_box(lager: Command, lab: Loopback) -> None:
     assert lager("adc", "adc1", "--box", "@second").returncode == lager("adc", "adc1", "--box", "other").returncode
 
 
 @pytest.mark.variant
-def test_the_time_of_each_box_can_be_limited(lager: Command, lab: Any) -> None:
+def test_the_time_of_each_box_can_be_limited(lager: Command, lab: Loopback) -> None:
     lab.table(f'{TABLE}\n[boxes.slow]\nssh = "near"\ncommand = "{lab.folder}/slow"\n')
     (lab.folder / "slow").write_text("#!/bin/sh\nexec sleep 60\n")
     (lab.folder / "slow").chmod(0o755)
@@ -129,7 +128,7 @@ def test_the_boxes_of_this_machine_come_behind_those_of_the_user(
 @pytest.mark.parametrize(
     "words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2", "-c", "1")]
 )
-def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Any, words: tuple[str, ...]) -> None:
+def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Loopback, words: tuple[str, ...]) -> None:
     lab.table("[groups]\nlab = []\n")
     done = lager(words[0], "--box", "@lab", *words[1:])
     assert (done.returncode, done.stdout) == (1, "")
@@ -137,7 +136,7 @@ def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Any, words: tu
 
 
 @pytest.mark.parametrize("command", ["breakpoints", "status"])
-def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Command, lab: Any, command: str) -> None:
+def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Command, lab: Loopback, command: str) -> None:
     for more in ((), ("--watch", "--json")):
         done = lager(command, *more, LAGER_BOX="@nothing")
         assert done.returncode == 1
@@ -145,7 +144,7 @@ def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Command,
 
 
 @pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])
-def test_groups_that_are_no_lists_are_reported(lager: Command, lab: Any, text: str) -> None:
+def test_groups_that_are_no_lists_are_reported(lager: Command, lab: Loopback, text: str) -> None:
     lab.table(text)
     done = lager("breakpoints", "--box", "@lab")
     assert done.returncode == 1

@@ -1,6 +1,7 @@
 """Completion in the shells themselves: ids of pauses, nets of the right type, commands; and nothing is ever started."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _lager_completion lager && printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 @pytest.fixture
-def bash(station: Station, lager: Command, tmp_path: Path) -> Any:
+def bash(station: Station, lager: Command, tmp_path: Path) -> Callable[..., list[str]]:
     """What bash offers for the last of these words."""
     completion = tmp_path / "completion"
     completion.write_text(lager("completion", "bash").stdout)
@@ -43,7 +44,7 @@ def paused(run: Starter, client: Client) -> Any:
     return client.paused()["id"]
 
 
-def test_bash_offers_commands_options_ids_and_nets(bash: Any, paused: Any, bench: Process) -> None:
+def test_bash_offers_commands_options_ids_and_nets(bash: Callable[..., list[str]], paused: Any, bench: Process) -> None:
     assert bash("lager br") == ["breakpoints"]
     assert {"--continue", "--continue-all"} <= set(bash("lager python --con"))
     assert paused in bash(f"lager python --continue {paused[:2]}")
@@ -52,7 +53,9 @@ def test_bash_offers_commands_options_ids_and_nets(bash: Any, paused: Any, bench
 
 
 @pytest.mark.variant
-def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(bash: Any, paused: Any, bench: Process) -> None:
+def test_bash_offers_ids_to_more_options_and_only_the_nets_of_the_type(
+    bash: Callable[..., list[str]], paused: Any, bench: Process
+) -> None:
     assert paused in bash(f"lager python --extend {paused[:2]}")
     assert "supply2" in bash("lager supply sup")
     assert not [net for net in bash("lager supply ''") if net.startswith("adc")]
@@ -83,7 +86,7 @@ def test_a_program_completes_files(station: Station, start: Starter, tmp_path: P
 
 
 @pytest.mark.variant
-def test_a_module_is_not_taken_for_a_file(bash: Any, tmp_path: Path) -> None:
+def test_a_module_is_not_taken_for_a_file(bash: Callable[..., list[str]], tmp_path: Path) -> None:
     (tmp_path / "measure.py").touch()
     assert bash("lager python -m mea") == []
 
@@ -94,7 +97,9 @@ def test_fish_shows_what_is_said_behind_a_comma(start: Starter) -> None:
     assert "instruments\tList the instruments in use, and who holds them.\n" in fish.out.rest()
 
 
-def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(bash: Any, tmp_path: Path) -> None:
+def test_completion_starts_nothing_and_prints_nothing_if_lagerd_does_not_answer(
+    bash: Callable[..., list[str]], tmp_path: Path
+) -> None:
     alone = {"LAGER_BUS_ADDRESS": "", "XDG_RUNTIME_DIR": str(tmp_path), "LAGER_NETS": ""}
     assert bash("lager python --continue ''", **alone) == []
     assert bash("lager adc ''", **alone) == []
@@ -131,7 +136,7 @@ def test_an_unknown_shell_is_refused(lager: Command) -> None:
     ids=["some", "all"],
 )
 def test_names_of_boxes_and_ids_of_runs_are_offered(
-    bash: Any, lager: Command, run: Starter, client: Client, tmp_path: Path, cases: Any
+    bash: Callable[..., list[str]], lager: Command, run: Starter, client: Client, tmp_path: Path, cases: Any
 ) -> None:
     lager("boxes", "add", "bench3", "anna@bench3.example.com", XDG_CONFIG_HOME=str(tmp_path))
     assert bash("lager boxes remove ''", XDG_CONFIG_HOME=str(tmp_path)) == ["bench3"]
@@ -145,5 +150,5 @@ def test_names_of_boxes_and_ids_of_runs_are_offered(
 
 
 @pytest.mark.variant
-def test_only_pauses_with_a_console_are_offered_one(bash: Any, paused: Any) -> None:
+def test_only_pauses_with_a_console_are_offered_one(bash: Callable[..., list[str]], paused: Any) -> None:
     assert paused not in bash(f"lager python --console {paused}")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ for n in range(30):
 
 
 @pytest.fixture
-def pause(start: Starter, script: ScriptWriter, client: Client) -> Any:
+def pause(start: Starter, script: ScriptWriter, client: Client) -> Callable[..., dict[str, Any]]:
     """Start a script that pauses; what lagerd tells of it."""
 
     def starter(label: str, *, interactive: bool = True, timeout: float = 300) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def pause(start: Starter, script: ScriptWriter, client: Client) -> Any:
 
 
 @pytest.fixture
-def own(own_station: Station) -> Any:
+def own(own_station: Station) -> Station:
     """What is here is all there is."""
     return own_station
 
@@ -53,7 +54,7 @@ def selected(view: Any) -> str:
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_the_table_updates_itself(
-    own: Any, screen: ScreenStarter, pause: Any, client: Client, columns: Any, rows: Any
+    own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client, columns: Any, rows: Any
 ) -> None:
     view = screen(*WATCH, columns=columns, rows=rows)
     view.until(lambda shown: "No script is paused." in shown and shown.endswith(KEYS))
@@ -77,7 +78,7 @@ def test_the_table_updates_itself(
     assert view.wait() == 0
 
 
-def test_the_keys(own: Any, screen: ScreenStarter, pause: Any, client: Client) -> None:
+def test_the_keys(own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client) -> None:
     pauses = [pause("one"), pause("two", interactive=False)]
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -128,7 +129,7 @@ def test_the_keys(own: Any, screen: ScreenStarter, pause: Any, client: Client) -
 
 
 def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(
-    own: Any, screen: ScreenStarter, pause: Any, client: Client
+    own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client
 ) -> None:
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
@@ -145,7 +146,9 @@ def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(
     assert [one["id"] for one in client.list()] == [first["id"]]
 
 
-def test_a_console_and_back(own: Any, screen: ScreenStarter, pause: Any, client: Client) -> None:
+def test_a_console_and_back(
+    own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client
+) -> None:
     first, second = pause("one"), pause("two")
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -169,7 +172,9 @@ def test_a_console_and_back(own: Any, screen: ScreenStarter, pause: Any, client:
 
 @pytest.mark.variant
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
-def test_the_last_minute_stands_out(own: Any, screen: ScreenStarter, pause: Any, client: Client, env: Any) -> None:
+def test_the_last_minute_stands_out(
+    own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client, env: Any
+) -> None:
     pause("long")
     pause("short", timeout=50)
     view = screen(*WATCH, **env)
@@ -184,7 +189,7 @@ def test_the_last_minute_stands_out(own: Any, screen: ScreenStarter, pause: Any,
 
 @pytest.mark.variant
 def test_more_rows_than_lines_and_another_size(
-    own: Any, screen: ScreenStarter, client: Client, start: Starter, script: ScriptWriter
+    own: Station, screen: ScreenStarter, client: Client, start: Starter, script: ScriptWriter
 ) -> None:
     start(LAGER, "python", script(MANY))
     ids = [client.paused()["id"] for _ in range(30)]
@@ -207,7 +212,7 @@ def test_more_rows_than_lines_and_another_size(
 
 
 def test_the_table_survives_restarts_of_lagerd_and_the_bus(
-    own: Any, screen: ScreenStarter, pause: Any, client: Client
+    own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client
 ) -> None:
     one = pause("one")
     view = screen(*WATCH)
@@ -247,7 +252,7 @@ def test_the_terminal_is_left_as_it_was(screen: ScreenStarter, number: Any) -> N
     view.wait()
 
 
-def test_what_a_pipe_gets(own: Any, start: Starter, pause: Any, client: Client) -> None:
+def test_what_a_pipe_gets(own: Station, start: Starter, pause: Callable[..., dict[str, Any]], client: Client) -> None:
     before = pause("before")
     watching = [start(*WATCH), start(*WATCH, "--json")]
     for process in watching:
@@ -295,7 +300,7 @@ def test_a_closed_pipe_ends_it_even_without_changes(start: Starter) -> None:
     assert process.err.rest() == ""
 
 
-def test_a_missing_lagerd_is_reported(own: Any, start: Starter, screen: ScreenStarter) -> None:
+def test_a_missing_lagerd_is_reported(own: Station, start: Starter, screen: ScreenStarter) -> None:
     own.kill_lagerd()
     process = start(*WATCH)
     assert process.wait() == 1
@@ -305,7 +310,9 @@ def test_a_missing_lagerd_is_reported(own: Any, start: Starter, screen: ScreenSt
     assert "lagerd does not answer" in view.shown
 
 
-def test_a_dumb_terminal_gets_lines(screen: ScreenStarter, pause: Any, client: Client) -> None:
+def test_a_dumb_terminal_gets_lines(
+    screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client
+) -> None:
     view = screen(*WATCH, TERM="dumb", columns=200)
     one = pause("one")
     view.sees(one["id"])

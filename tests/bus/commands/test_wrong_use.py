@@ -33,11 +33,16 @@ from tests.station import Station
 class Rude(Client):
     """A client that sends any message to any connection."""
 
-    def send(self, member: str, signature: str = "", *body: object, **more: object) -> Incoming | None:
-        """The answer, whatever it is, to a call of any shape."""
+    def send(self, member: str | None, signature: str = "", *body: object, **more: object) -> Incoming | None:
+        """The answer, whatever it is, to a call of any shape; None to what has none."""
         header = {"destination": NAME, "path": PATH, "interface": NAME} | more
         message = Message(member=member, signature=signature, body=list(body), **header)
         answer: Incoming | None = self.do(self._exchange(message))
+        return answer
+
+    def ask(self, member: str, signature: str = "", *body: object, **more: object) -> Incoming:
+        answer = self.send(member, signature, *body, **more)
+        assert answer is not None
         return answer
 
     async def _exchange(self, message: Message) -> Incoming | None:
@@ -60,7 +65,7 @@ class Rude(Client):
 
 
 @pytest.fixture
-def rude(station: Station) -> Iterator[Any]:
+def rude(station: Station) -> Iterator[Rude]:
     client = Rude(station.address)
     yield client
     client.close()
@@ -130,7 +135,7 @@ def test_commands(
     unharmed()
 
 
-def test_an_empty_id_does_not_mean_the_only_pause(lager: Command, rude: Any) -> None:
+def test_an_empty_id_does_not_mean_the_only_pause(lager: Command, rude: Rude) -> None:
     pausing = rude.pause("0aaaaaa1")
     refused(lager("python", "--continue", ""), 1, "No paused script has the id")
     assert not pausing.done()
@@ -138,7 +143,7 @@ def test_an_empty_id_does_not_mean_the_only_pause(lager: Command, rude: Any) -> 
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_without_an_id_several_pauses_are_ambiguous(lager: Command, rude: Any) -> None:
+def test_without_an_id_several_pauses_are_ambiguous(lager: Command, rude: Rude) -> None:
     pausing = [rude.pause("abcd0001", label="one"), rude.pause("abcd0002", label="two")]
     done = lager("python", "--continue")
     assert done.returncode == 1
@@ -223,44 +228,44 @@ def is_refusal(answer: Incoming, name: str) -> None:
     assert "/lagerd/" not in text
 
 
-def test_calls_of_the_wrong_kind(rude: Any, unharmed: Callable[[], None]) -> None:
+def test_calls_of_the_wrong_kind(rude: Rude, unharmed: Callable[[], None]) -> None:
     for member, signature, body, name in CALLS:
-        is_refusal(rude.send(member, signature, *body), name)
+        is_refusal(rude.ask(member, signature, *body), name)
     for details in DETAILS:
-        is_refusal(rude.send("Pause", "a{sv}", {"id": Variant("s", "abcdef01")} | details), "InvalidArgument")
+        is_refusal(rude.ask("Pause", "a{sv}", {"id": Variant("s", "abcdef01")} | details), "InvalidArgument")
     unharmed()
 
 
-def test_unknown_objects_and_interfaces_are_refused(rude: Any, unharmed: Callable[[], None]) -> None:
-    is_refusal(rude.send("List", path="/com/lager/Nothing"), "UnknownObject")
-    is_refusal(rude.send("List", path="/com/lager"), "UnknownObject")
-    is_refusal(rude.send("List", interface="com.lager.Nothing"), "UnknownMethod")
-    assert rude.send("List", interface=None).kind is Kind.METHOD_RETURN
-    assert "Breakpoints" in rude.send("Introspect", path="/com/lager", interface=None).body()[0]
+def test_unknown_objects_and_interfaces_are_refused(rude: Rude, unharmed: Callable[[], None]) -> None:
+    is_refusal(rude.ask("List", path="/com/lager/Nothing"), "UnknownObject")
+    is_refusal(rude.ask("List", path="/com/lager"), "UnknownObject")
+    is_refusal(rude.ask("List", interface="com.lager.Nothing"), "UnknownMethod")
+    assert rude.ask("List", interface=None).kind is Kind.METHOD_RETURN
+    assert "Breakpoints" in rude.ask("Introspect", path="/com/lager", interface=None).body()[0]
     unharmed()
 
 
-def test_properties(rude: Any, unharmed: Callable[[], None]) -> None:
+def test_properties(rude: Rude, unharmed: Callable[[], None]) -> None:
     kind = "org.freedesktop.DBus.Properties"
-    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
-    assert set(rude.send("GetAll", "s", NAME, interface=kind).body()[0]) == {
+    assert rude.ask("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
+    assert set(rude.ask("GetAll", "s", NAME, interface=kind).body()[0]) == {
         "Version",
         "DefaultTimeout",
         "MaxRunTimeout",
         "Count",
     }
-    assert rude.send("Get", "ss", NAME, "Version", interface=kind).body()[0] == build.version()
-    is_refusal(rude.send("Get", "ss", NAME, "Nothing", interface=kind), "InvalidArgument")
-    is_refusal(rude.send("Get", "ss", "com.lager.Nothing", "Count", interface=kind), "InvalidArgument")
-    is_refusal(rude.send("GetAll", "s", "com.lager.Nothing", interface=kind), "InvalidArgument")
+    assert rude.ask("Get", "ss", NAME, "Version", interface=kind).body()[0] == build.version()
+    is_refusal(rude.ask("Get", "ss", NAME, "Nothing", interface=kind), "InvalidArgument")
+    is_refusal(rude.ask("Get", "ss", "com.lager.Nothing", "Count", interface=kind), "InvalidArgument")
+    is_refusal(rude.ask("GetAll", "s", "com.lager.Nothing", interface=kind), "InvalidArgument")
     for name in ("Count", "Version", "DefaultTimeout"):
-        is_refusal(rude.send("Set", "ssv", NAME, name, Variant("u", 5), interface=kind), "InvalidArgument")
-    is_refusal(rude.send("Set", "ssv", NAME, "Nothing", Variant("u", 5), interface=kind), "InvalidArgument")
-    assert rude.send("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
+        is_refusal(rude.ask("Set", "ssv", NAME, name, Variant("u", 5), interface=kind), "InvalidArgument")
+    is_refusal(rude.ask("Set", "ssv", NAME, "Nothing", Variant("u", 5), interface=kind), "InvalidArgument")
+    assert rude.ask("Get", "ss", NAME, "Count", interface=kind).body()[0] == 0
     unharmed()
 
 
-def test_unknown_and_missing_keys_are_accepted(rude: Any, unharmed: Callable[[], None]) -> None:
+def test_unknown_and_missing_keys_are_accepted(rude: Rude, unharmed: Callable[[], None]) -> None:
     """New keys may be added: an older lagerd passes over what it does not know."""
     big = {f"key{n}": Variant("as", ["x" * 100] * 5) for n in range(100)}
     rude.start(rude._exchange(_pause({"id": Variant("s", "abcdef02"), "nested": _nested(60)} | big)))
@@ -285,7 +290,7 @@ def _nested(depth: int) -> Variant:
     return value
 
 
-def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Callable[[], None]) -> None:
+def test_unexpected_descriptors_are_closed(rude: Rude, unharmed: Callable[[], None]) -> None:
     bodies: list[tuple[str, list[Any]]] = [("sh", ["ffffffff", 0]), ("h", [0]), ("ah", [list(range(10))])]
     with open(os.devnull) as null, suppress(LagerError):
         for n in range(50):
@@ -305,7 +310,7 @@ def test_unexpected_descriptors_are_closed(rude: Any, unharmed: Callable[[], Non
 
 
 @pytest.mark.variant
-def test_no_answer_wanted(rude: Any, unharmed: Callable[[], None]) -> None:
+def test_no_answer_wanted(rude: Rude, unharmed: Callable[[], None]) -> None:
     quiet = MessageFlag.NO_REPLY_EXPECTED
     for member, signature, body, _ in CALLS:
         rude.send(member, signature, *body, flags=quiet)
@@ -316,7 +321,7 @@ def test_no_answer_wanted(rude: Any, unharmed: Callable[[], None]) -> None:
     unharmed()
 
 
-def test_an_id_in_use(rude: Any, client: Client) -> None:
+def test_an_id_in_use(rude: Rude, client: Client) -> None:
     pausing = rude.pause("abcdef04", label="the first")
     with pytest.raises(InvalidArgument, match="in use"):
         client.call("Pause", "a{sv}", {"id": "abcdef04", "label": "the second"})
@@ -326,7 +331,7 @@ def test_an_id_in_use(rude: Any, client: Client) -> None:
     assert pausing.result(PATIENCE) == ["continued"]
 
 
-def test_the_pause_of_another_process_is_refused(rude: Any, client: Client) -> None:
+def test_the_pause_of_another_process_is_refused(rude: Rude, client: Client) -> None:
     known: list[tuple[str, str, list[Any]]] = [
         ("Interrupt", "s", []),
         ("Touch", "sua{sv}", [1, {}]),
@@ -346,7 +351,7 @@ def test_the_pause_of_another_process_is_refused(rude: Any, client: Client) -> N
         rude.call(member, signature, "abcdef05", *more)
 
 
-def test_a_script_that_takes_no_console_is_reported(rude: Any, client: Client, unharmed: Callable[[], None]) -> None:
+def test_a_script_that_takes_no_console_is_reported(rude: Rude, client: Client, unharmed: Callable[[], None]) -> None:
     rude.pause("abcdef06", interactive=True)
     with pytest.raises(Failed, match="There is no object"):
         client.call("OpenConsole", "sa{sv}", "abcdef06", {})

@@ -13,7 +13,7 @@ from tests.bus.editor.editor import Editor, Message
 from tests.client import Client
 from tests.fixtures import ScriptWriter, Starter
 from tests.loopback import Loopback
-from tests.processes import LAGER, PATIENCE
+from tests.processes import LAGER, PATIENCE, Process
 from tests.station import Station
 
 SCRIPT = """
@@ -41,7 +41,7 @@ end.set()
 
 
 @pytest.fixture
-def stopped(run: Starter, editor: Callable[..., Editor]) -> Any:
+def stopped(run: Starter, editor: Callable[..., Editor]) -> tuple[Editor, Process]:
     """An editor that is attached, and the script."""
     script = run(SCRIPT)
     one = editor()
@@ -66,7 +66,7 @@ def local(editor: Editor, frame: int) -> dict[str, Message]:
     return variables(editor, editor.do("scopes", frameId=frame)["scopes"][0]["variablesReference"])
 
 
-def test_threads_stack_and_variables_are_those_of_the_script(stopped: Any, tmp_path: Path) -> None:
+def test_threads_stack_and_variables_are_those_of_the_script(stopped: tuple[Editor, Process], tmp_path: Path) -> None:
     editor, _ = stopped
     assert [one["name"] for one in editor.do("threads")["threads"]] == ["MainThread", "watcher"]
     stack = editor.do("stackTrace", threadId=1)
@@ -82,14 +82,14 @@ def test_threads_stack_and_variables_are_those_of_the_script(stopped: Any, tmp_p
 
 
 @pytest.mark.variant
-def test_a_property_is_read_only_when_it_is_opened(stopped: Any) -> None:
+def test_a_property_is_read_only_when_it_is_opened(stopped: tuple[Editor, Process]) -> None:
     editor, _ = stopped
     meter = variables(editor, local(editor, top(editor)["id"])["meter"]["variablesReference"])
     assert meter["volts"]["presentationHint"] == {"lazy": True}
     assert variables(editor, meter["volts"]["variablesReference"])["volts"]["value"] == "3.3"
 
 
-def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped: Any) -> None:
+def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped: tuple[Editor, Process]) -> None:
     editor, _ = stopped
     inner, outer = (one["id"] for one in editor.do("stackTrace", threadId=1)["stackFrames"][:2])
     assert editor.do("evaluate", expression="channel * 2", frameId=inner, context="repl")["result"] == "14"
@@ -102,7 +102,7 @@ def test_statements_are_evaluated_in_the_frame_that_is_chosen(stopped: Any) -> N
     assert "ZeroDivisionError" in failed["message"]
 
 
-def test_hovering_runs_no_code_and_words_are_completed(stopped: Any) -> None:
+def test_hovering_runs_no_code_and_words_are_completed(stopped: tuple[Editor, Process]) -> None:
     editor, _ = stopped
     assert editor.do("evaluate", expression="readings['adc1']", context="hover")["result"] == "[1, 2, 3]"
     assert not editor.ask("evaluate", expression="meter.volts", context="hover")["success"]
@@ -110,7 +110,7 @@ def test_hovering_runs_no_code_and_words_are_completed(stopped: Any) -> None:
     assert found == [{"label": "readings", "start": 0, "length": 5}]
 
 
-def test_a_long_evaluation_can_be_interrupted(stopped: Any) -> None:
+def test_a_long_evaluation_can_be_interrupted(stopped: tuple[Editor, Process]) -> None:
     editor, _ = stopped
     number = editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
     editor.event("output", lambda body: body["output"] == "on\n")
@@ -120,7 +120,7 @@ def test_a_long_evaluation_can_be_interrupted(stopped: Any) -> None:
 
 
 @pytest.mark.variant
-def test_names_beyond_ascii_are_names(stopped: Any) -> None:
+def test_names_beyond_ascii_are_names(stopped: tuple[Editor, Process]) -> None:
     editor, _ = stopped
     assert (
         editor.do("evaluate", expression="'unicodedata' in __import__('sys').modules", context="repl")["result"]
@@ -161,7 +161,7 @@ def test_a_value_whose_repr_never_ends_hides_no_other_one(run: Starter, attached
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", ["exit()", "raise SystemExit(3)", "import sys; sys.exit('no')"])
-def test_code_that_exits_is_an_error_and_the_editor_stays(stopped: Any, source: str) -> None:
+def test_code_that_exits_is_an_error_and_the_editor_stays(stopped: tuple[Editor, Process], source: str) -> None:
     editor, _ = stopped
     answer = editor.ask("evaluate", expression=source, context="repl")
     assert not answer["success"]
@@ -169,7 +169,7 @@ def test_code_that_exits_is_an_error_and_the_editor_stays(stopped: Any, source: 
     assert editor.do("evaluate", expression="channel", context="repl")["result"] == "7"
 
 
-def test_continue_resumes_the_script(stopped: Any) -> None:
+def test_continue_resumes_the_script(stopped: tuple[Editor, Process]) -> None:
     editor, script = stopped
     editor.do("continue", threadId=1)
     editor.event("continued")
@@ -178,7 +178,7 @@ def test_continue_resumes_the_script(stopped: Any) -> None:
 
 
 @pytest.mark.variant
-def test_leaving_ends_an_evaluation_that_would_not_end(stopped: Any, client: Client) -> None:
+def test_leaving_ends_an_evaluation_that_would_not_end(stopped: tuple[Editor, Process], client: Client) -> None:
     editor, _ = stopped
     editor.send("evaluate", expression="print('on')\nwhile True: pass", context="repl")
     editor.event("output", lambda body: body["output"] == "on\n")
@@ -189,7 +189,7 @@ def test_leaving_ends_an_evaluation_that_would_not_end(stopped: Any, client: Cli
 
 
 @pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
-def test_leaving_leaves_the_script_paused(stopped: Any, client: Client, way: str) -> None:
+def test_leaving_leaves_the_script_paused(stopped: tuple[Editor, Process], client: Client, way: str) -> None:
     editor, _ = stopped
     (pause,) = client.list()
     if way == "disconnect":
@@ -245,7 +245,7 @@ def test_an_id_that_no_pause_has_is_refused(editor: Callable[..., Editor]) -> No
      (("setBreakpoints", {"source": {"path": "a"}, "breakpoints": [5]}), "not valid"),
      (("attach", {}), "begun already")],
 )  # fmt: skip
-def test_what_cannot_be_done_is_a_sentence(stopped: Any, request_: Any, why: str) -> None:
+def test_what_cannot_be_done_is_a_sentence(stopped: tuple[Editor, Process], request_: Any, why: str) -> None:
     editor, _ = stopped
     name, arguments = request_
     editor.raw({"seq": 1000, "type": "request", "command": name, "arguments": arguments})

@@ -6,7 +6,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,7 +33,7 @@ MESSAGES: list[tuple[str, Message]] = [
 
 
 @pytest.fixture
-def world(own_station: Station, tmp_path: Path) -> Iterator[Any]:
+def world(own_station: Station, tmp_path: Path) -> Iterator[tuple[Station, Client, Process, Editor]]:
     """A station of its own, a script that is paused, and an editor."""
     (tmp_path / "script.py").write_text(SCRIPT)
     with contextlib.ExitStack() as stack:
@@ -60,7 +59,7 @@ def say(editor: Editor, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", range(1, len(MESSAGES) + 1))
 @pytest.mark.parametrize("victim", ["the adapter", "lagerd", "the script"])
-def test_a_kill_at_each_message(world: Any, victim: str, count: int) -> None:
+def test_a_kill_at_each_message(world: tuple[Station, Client, Process, Editor], victim: str, count: int) -> None:
     station, client, script, editor = world
     pid = client.list()[0]["pid"]
     say(editor, count)

@@ -23,7 +23,7 @@ sys.exit(3)
 
 
 @pytest.fixture
-def launched(editor: Callable[..., Editor], tmp_path: Path) -> Any:
+def launched(editor: Callable[..., Editor], tmp_path: Path) -> Editor:
     (tmp_path / "check.py").write_text(SCRIPT)
     one = editor()
     one.do("initialize")
@@ -33,7 +33,7 @@ def launched(editor: Callable[..., Editor], tmp_path: Path) -> Any:
     return one
 
 
-def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched: Any) -> None:
+def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched: Editor) -> None:
     assert "args ['a', '--env'] 7\n" in launched.printed("stdout")
     assert "warned\n" in launched.printed("stderr")
     assert launched.do("stackTrace", threadId=1)["stackFrames"][0]["source"]["name"] == "check.py"
@@ -45,7 +45,7 @@ def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched: Any) 
 
 
 @pytest.mark.parametrize("way", ["disconnect", "terminate", "the end of its input"])
-def test_ending_the_session_ends_the_script(launched: Any, client: Client, way: str) -> None:
+def test_ending_the_session_ends_the_script(launched: Editor, client: Client, way: str) -> None:
     if way == "the end of its input":
         assert launched.close() == 0
     else:
@@ -67,7 +67,13 @@ finally:
 @pytest.mark.parametrize("box", [{}, {"box": "near"}], ids=["here", "on a box"])
 @pytest.mark.parametrize("way", ["kill", "leave"])
 def test_a_script_whose_editor_is_gone_prints_and_cleans_up(
-    near: Loopback, configured: Any, client: Client, lager: Command, tmp_path: Path, way: str, box: Any
+    near: Loopback,
+    configured: Callable[..., Editor],
+    client: Client,
+    lager: Command,
+    tmp_path: Path,
+    way: str,
+    box: Any,
 ) -> None:
     cleaned = CLEANS.replace("cleaned", str(tmp_path / "cleaned"))
     one = configured(cleaned, **box)
@@ -156,7 +162,7 @@ sys.stderr.write(f"total {total} {sys.gettrace()} {'lager' in sys.modules}\\n")
 
 
 @pytest.fixture
-def configured(editor: Callable[..., Editor], tmp_path: Path) -> Any:
+def configured(editor: Callable[..., Editor], tmp_path: Path) -> Callable[..., Editor]:
     """Launch a script, with breakpoints on lines that are set before it starts."""
 
     def launch(code: str, *lines: int, name: str = "quiet.py", **more: Any) -> Editor:
@@ -175,7 +181,7 @@ def configured(editor: Callable[..., Editor], tmp_path: Path) -> Any:
 
 
 def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it(
-    configured: Any, client: Client
+    configured: Callable[..., Editor], client: Client
 ) -> None:
     one = configured(QUIET, 5)
     told = one.event("breakpoint")["breakpoint"]
@@ -198,7 +204,9 @@ def test_a_script_without_a_pause_stops_at_a_breakpoint_that_was_there_before_it
      ("from threading import Thread\ndef f():\n    pass\nt = Thread(target=f)\nt.start()\nt.join()\n", 3)],
     ids=["its first line", "in a function", "in a thread"],
 )  # fmt: skip
-def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured: Any, code: str, line: int) -> None:
+def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(
+    configured: Callable[..., Editor], code: str, line: int
+) -> None:
     one = configured(code, line, name="a name, µ.py")
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
@@ -208,7 +216,9 @@ def test_a_breakpoint_may_be_anywhere_in_a_script_that_starts(configured: Any, c
 
 
 @pytest.mark.variant
-def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near: Loopback, configured: Any, tmp_path: Path) -> None:
+def test_a_breakpoint_that_was_there_before_a_script_of_a_box(
+    near: Loopback, configured: Callable[..., Editor], tmp_path: Path
+) -> None:
     one = configured(QUIET, 5, name="the µ test.py", box="near")
     assert one.event("stopped")["reason"] == "breakpoint"
     frame = one.do("stackTrace", threadId=1)["stackFrames"][0]
@@ -219,7 +229,9 @@ def test_a_breakpoint_that_was_there_before_a_script_of_a_box(near: Loopback, co
     assert "total 12" in one.printed("stderr")
 
 
-def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(configured: Any, client: Client) -> None:
+def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(
+    configured: Callable[..., Editor], client: Client
+) -> None:
     one = configured(QUIET)
     assert one.event("exited") == {"exitCode": 0}
     assert one.printed("stderr") == "total 12 None False\n"
@@ -227,7 +239,7 @@ def test_a_script_without_breakpoints_starts_without_a_pause_and_untraced(config
     assert client.passed == []
 
 
-def test_stop_on_entry_stops_before_the_first_line(configured: Any, client: Client) -> None:
+def test_stop_on_entry_stops_before_the_first_line(configured: Callable[..., Editor], client: Client) -> None:
     one = configured(QUIET, stopOnEntry=True)
     told = one.event("stopped")
     assert (told["reason"], told["text"]) == ("entry", "before its first line")

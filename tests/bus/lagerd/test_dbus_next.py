@@ -5,7 +5,6 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ CONTRACT = (
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that has all that this one has, but for dbus-fast."""
     folder = tmp_path_factory.mktemp("without") / "venv"
     venv.create(folder)
@@ -42,7 +41,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize("program", ["lager.bus.facade", "lagerd.main", "lager_cli.main"])
-def test_the_library_that_is_there_is_the_one_used(python: Any, program: str) -> None:
+def test_the_library_that_is_there_is_the_one_used(python: Path, program: str) -> None:
     code = f"import {program}\nfrom lager.bus.transport import wire\nprint(wire.Variant.__module__.partition('.')[0])"
     for interpreter, library in ((sys.executable, "dbus_fast"), (python, "dbus_next")):
         shown = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -51,8 +50,8 @@ def test_the_library_that_is_there_is_the_one_used(python: Any, program: str) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_contract_holds_on_dbus_next(python: Any) -> None:
+def test_the_contract_holds_on_dbus_next(python: Path) -> None:
     files = [f"tests/bus/{name}" for name in CONTRACT]
-    command = [python, "-m", "pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadgroup", *files]
+    command = [str(python), "-m", "pytest", "-q", "-m", "not slow", "-n", "2", "--dist", "loadgroup", *files]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]

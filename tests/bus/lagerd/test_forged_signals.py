@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,17 @@ MALFORMED = [("Paused", "", ()), ("Paused", "s", ("x",)), ("Resumed", "u", (5,))
 
 
 @pytest.fixture
-def forger(station: Station, until_the_end: ExitStack) -> Any:
+def forger(station: Station, until_the_end: ExitStack) -> Client:
     return until_the_end.enter_context(closing(Client(station.address)))
 
 
 @pytest.fixture
-def forge(forger: Any) -> Any:
+def forge(forger: Client) -> Callable[..., None]:
     """Send a signal that looks like one of lagerd's to everybody, and to each connection by name; return when each
     has taken it up."""
 
     def send(member: Any, signature: Any, *values: Any) -> None:
-        async def spread() -> Any:
+        async def spread() -> list[Any]:
             names = [name for name in await forger.bus.names() if name.startswith(":") and name != forger.bus.name]
             for to in ("", *names):
                 forger.bus.emit(PATH, NAME, member, signature, *values, to=to)
@@ -39,15 +40,15 @@ def forge(forger: Any) -> Any:
     return send
 
 
-def pids(forger: Any) -> Any:
-    async def ask() -> Any:
+def pids(forger: Client) -> Any:
+    async def ask() -> set[Any]:
         names = [name for name in await forger.bus.names() if name.startswith(":") and name != forger.bus.name]
         return {(await forger.bus.credentials(name))["ProcessID"] for name in names}
 
     return forger.do(ask())
 
 
-def settled(forger: Any, own_station: Station) -> None:
+def settled(forger: Client, own_station: Station) -> None:
     """Each process on the bus but lagerd has taken up what it was sent."""
     for pid in pids(forger) - {own_station.lagerd.pid}:
         forger.heard(pid)
@@ -55,7 +56,12 @@ def settled(forger: Any, own_station: Station) -> None:
 
 @pytest.mark.variant
 def test_a_forged_end_leaves_the_enter_to_its_run(
-    terminal: TerminalStarter, script: ScriptWriter, client: Client, forger: Any, forge: Any, own_station: Station
+    terminal: TerminalStarter,
+    script: ScriptWriter,
+    client: Client,
+    forger: Client,
+    forge: Callable[..., None],
+    own_station: Station,
 ) -> None:
     screen = terminal(LAGER, "python", script("import lager\nlager.pause()\nprint('went on')\n"))
     id = client.paused()["id"]
@@ -72,8 +78,8 @@ def test_a_forged_pause_takes_no_keys_of_the_script(
     terminal: TerminalStarter,
     script: ScriptWriter,
     client: Client,
-    forger: Any,
-    forge: Any,
+    forger: Client,
+    forge: Callable[..., None],
     own_station: Station,
     tmp_path: Path,
 ) -> None:
@@ -102,7 +108,13 @@ print("got", repr(input("name? ")))
 @pytest.mark.variant
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_watch_shows_only_what_lagerd_sent(
-    start: Starter, run: Starter, client: Client, forger: Any, forge: Any, own_station: Station, as_json: bool
+    start: Starter,
+    run: Starter,
+    client: Client,
+    forger: Client,
+    forge: Callable[..., None],
+    own_station: Station,
+    as_json: bool,
 ) -> None:
     watch = start(LAGER, "breakpoints", "--watch", *(["--json"] if as_json else []))
     process = run("import lager\nlager.pause('real')\n")
@@ -128,7 +140,7 @@ def test_a_watch_shows_only_what_lagerd_sent(
 
 @pytest.mark.variant
 def test_a_forged_end_is_not_the_end_of_a_console(
-    start: Starter, run: Starter, client: Client, forger: Any, forge: Any, own_station: Station
+    start: Starter, run: Starter, client: Client, forger: Client, forge: Callable[..., None], own_station: Station
 ) -> None:
     process = run("import lager\nlager.pause('real', interactive=True)\n")
     id = client.paused()["id"]
@@ -147,7 +159,7 @@ def test_a_forged_end_is_not_the_end_of_a_console(
 
 
 def test_a_forged_end_does_not_end_the_pause_of_a_script(
-    run: Starter, client: Client, forger: Any, forge: Any, own_station: Station
+    run: Starter, client: Client, forger: Client, forge: Callable[..., None], own_station: Station
 ) -> None:
     process = run("import lager\nlager.pause('real')\nprint('went on')\n")
     id = client.paused()["id"]

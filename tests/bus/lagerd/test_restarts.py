@@ -4,6 +4,7 @@ import os
 import queue
 import signal
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -25,7 +26,7 @@ print('went on')
 """
 
 
-def listed(client: Client) -> Any:
+def listed(client: Client) -> dict[Any, Any]:
     """The pauses by id, once all scripts have had their time to come back."""
     return {pause["id"]: pause for pause in client.list()}
 
@@ -124,10 +125,10 @@ class Refusing:
 
 
 @pytest.fixture
-def refusing(own_station: Station, until_the_end: ExitStack) -> Any:
+def refusing(own_station: Station, until_the_end: ExitStack) -> Callable[..., Any]:
     """Take the place of the lagerd of the station."""
 
-    def take_over() -> Any:
+    def take_over() -> Refusing:
         own_station.kill_lagerd()
         return Refusing(other)
 
@@ -137,7 +138,7 @@ def refusing(own_station: Station, until_the_end: ExitStack) -> Any:
 
 @pytest.mark.variant
 def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(
-    run: Starter, client: Client, refusing: Any
+    run: Starter, client: Client, refusing: Callable[..., Any]
 ) -> None:
     process = run(f"{IMPATIENT}import lager\nlager.pause(timeout=1.5)\nprint('went on')\n")
     id = client.paused()["id"]
@@ -148,7 +149,7 @@ def test_a_pause_that_is_refused_when_it_returns_lasts_until_its_own_timeout(
 
 @pytest.mark.variant
 def test_a_pause_without_a_timeout_returns_to_the_next_lagerd_that_accepts_it(
-    run: Starter, client: Client, own_station: Station, refusing: Any
+    run: Starter, client: Client, own_station: Station, refusing: Callable[..., Any]
 ) -> None:
     process = run("import lager\nlager.pause(timeout=0)\nprint('went on')\n")
     id = client.paused()["id"]

@@ -10,7 +10,7 @@ from aiosmtpd.smtp import SMTP
 
 
 class Printer:
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> Any:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         body = mail.get_body(("plain", "html"))
         assert body is not None

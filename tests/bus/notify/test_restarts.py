@@ -99,7 +99,7 @@ def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(
     assert "label     x" in there.next()["message"]
 
 
-def _config(station: Station, url: Any) -> Any:
+def _config(station: Station, url: Any) -> str:
     path = station.folder / "notify.toml"
     path.write_text(f'urls = ["{url}"]\n')
     return str(path)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -29,7 +30,9 @@ raise SystemExit(3)
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def reported(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "Iterator[dict[str | Any, list[subprocess.CompletedProcess[str]] | Any]]":
     """The reports of one run, by their options, each made twice."""
     with a_home() as home:
         assert home.lager("breakpoints").returncode == 0
@@ -51,13 +54,17 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("form", ["", "--html", "--json", "--junit"])
-def test_a_run_that_has_ended_gives_the_same_report_each_time(reported: Any, form: str) -> None:
+def test_a_run_that_has_ended_gives_the_same_report_each_time(
+    reported: "dict[str | Any, list[subprocess.CompletedProcess[str]] | Any]", form: str
+) -> None:
     first, second = reported[form]
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == second.stdout
 
 
-def test_a_report_has_the_evidence_of_the_run(reported: Any) -> None:
+def test_a_report_has_the_evidence_of_the_run(
+    reported: "dict[str | Any, list[subprocess.CompletedProcess[str]] | Any]",
+) -> None:
     report = json.loads(reported["--json"][0].stdout)
     assert (report["run"]["id"], report["run"]["exit_code"], report["run"]["state"]) == (reported["id"], 3, "ended")
     (pause,) = report["pauses"]
@@ -76,7 +83,9 @@ def test_a_report_has_the_evidence_of_the_run(reported: Any) -> None:
     assert "True" in report["output"]["text"]
 
 
-def test_a_page_escapes_what_scripts_say_and_loads_nothing(reported: Any) -> None:
+def test_a_page_escapes_what_scripts_say_and_loads_nothing(
+    reported: "dict[str | Any, list[subprocess.CompletedProcess[str]] | Any]",
+) -> None:
     page = reported["--html"][0].stdout
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "is &lt;it&gt; on?" in page
@@ -90,7 +99,9 @@ def part(element: ElementTree.Element, name: str) -> ElementTree.Element:
     return found
 
 
-def test_a_build_server_gets_pauses_and_answers_as_properties(reported: Any) -> None:
+def test_a_build_server_gets_pauses_and_answers_as_properties(
+    reported: "dict[str | Any, list[subprocess.CompletedProcess[str]] | Any]",
+) -> None:
     suite = part(ElementTree.fromstring(reported["--junit"][0].stdout), "testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
     case = part(suite, "testcase")
@@ -103,7 +114,9 @@ def test_a_build_server_gets_pauses_and_answers_as_properties(reported: Any) -> 
     assert counted == pytest.approx(report["run"]["seconds"], abs=0.01)
 
 
-def test_the_terminal_shows_each_part(reported: Any) -> None:
+def test_the_terminal_shows_each_part(
+    reported: "dict[str | Any, list[subprocess.CompletedProcess[str]] | Any]",
+) -> None:
     shown = reported[""][0].stdout
     for part in ("Versions", "Instruments", "Pauses", "Readings in", "Output", "of which paused"):
         assert part in shown

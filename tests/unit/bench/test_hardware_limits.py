@@ -8,6 +8,7 @@ import pytest
 
 from lager.drivers.replay import Leases
 from lager.errors import NetsFileError, Rejected
+from lager.instruments.drivers.base.supply import Supply
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lagerd.bench.bench import Bench, DefaultBench
@@ -53,7 +54,7 @@ def others(tmp_path: Path) -> Iterator[Any]:
         yield bench
 
 
-def guarded(path: Path, name: str) -> Any:
+def guarded(path: Path, name: str) -> Supply:
     text = path.read_text().replace(f"[nets.{name}]\n", f"[nets.{name}]\nhardware_limits = true\n")
     path.write_text(text)
     return Net.get(name, "supply", nets=nets_file.load(path), claim=Leases())
@@ -66,7 +67,9 @@ def test_both_limits_are_guarded_and_a_lower_protection_stays(tmp_path: Path, na
         supply.set_current(0.5)
         supply.enable()
         state = supply.state()
-        assert (state.enabled, state.ovp) == (True, pytest.approx(10.5))
+        assert state.enabled
+        assert state.ovp == pytest.approx(10.5)
+        assert state.ocp is not None
         assert state.ocp <= ocp + 1e-6
         supply.disable()
         supply.set_ovp(4)
@@ -82,7 +85,8 @@ def test_a_supply_without_a_level_of_current_guards_the_voltage(others: Any, tmp
         supply.set_current(0.5)
         supply.enable()
         state = supply.state()
-        assert (state.enabled, state.ovp) == (True, pytest.approx(10.5))
+        assert state.enabled
+        assert state.ovp == pytest.approx(10.5)
         assert not state.ocp_enabled
 
 

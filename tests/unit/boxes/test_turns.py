@@ -19,7 +19,7 @@ class World:
         self.begun: dict[int, float] = {}
         self._names = itertools.count()
 
-    def begin(self) -> Any:
+    def begin(self) -> int:
         """Begin as many as may now; return how many."""
         before = len(self.begun)
         while self.turns.take(name := next(self._names), 0):
@@ -34,11 +34,11 @@ class World:
 
 
 @pytest.fixture
-def world() -> Any:
+def world() -> World:
     return World()
 
 
-def test_a_small_desk_begins_with_few_and_with_more_while_answers_are_quick(world: Any) -> None:
+def test_a_small_desk_begins_with_few_and_with_more_while_answers_are_quick(world: World) -> None:
     assert world.begin() == 4
     world.answer(4, 0.5)
     assert world.begin() == 12
@@ -48,7 +48,7 @@ def test_a_small_desk_begins_with_few_and_with_more_while_answers_are_quick(worl
     assert world.begin() == 32
 
 
-def test_so_many_begin_that_each_has_three_times_what_it_needs(world: Any) -> None:
+def test_so_many_begin_that_each_has_three_times_what_it_needs(world: World) -> None:
     """One alone needs half a second, and all share one processor."""
     asked = []
     for _ in range(20):
@@ -58,20 +58,20 @@ def test_so_many_begin_that_each_has_three_times_what_it_needs(world: Any) -> No
     assert asked[-5:] == [6, 6, 6, 6, 6]
 
 
-def test_answers_near_the_limit_let_fewer_begin_but_always_one(world: Any) -> None:
+def test_answers_near_the_limit_let_fewer_begin_but_always_one(world: World) -> None:
     world.begin()
     for _ in range(3):
         world.answer(len(world.begun), 9)
         assert world.begin() == 1
 
 
-def test_a_box_that_refuses_at_once_says_nothing_of_how_quick_others_are(world: Any) -> None:
+def test_a_box_that_refuses_at_once_says_nothing_of_how_quick_others_are(world: World) -> None:
     world.begin()
     world.answer(4, 0.01, answered=False)
     assert world.begin() == 4
 
 
-def test_silent_boxes_give_their_turns_away_long_after_others_answered(world: Any) -> None:
+def test_silent_boxes_give_their_turns_away_long_after_others_answered(world: World) -> None:
     world.begin()
     world.answer(1, 1.5)
     assert world.begin() == 3
@@ -81,7 +81,7 @@ def test_silent_boxes_give_their_turns_away_long_after_others_answered(world: An
     assert world.begin() == 3
 
 
-def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world: Any) -> None:
+def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world: World) -> None:
     world.begin()
     world.now = 4.9
     assert world.begin() == 0
@@ -94,7 +94,7 @@ def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world: Any)
     assert len(world.begun) == 32
 
 
-def test_the_last_that_began_has_its_whole_limit(world: Any) -> None:
+def test_the_last_that_began_has_its_whole_limit(world: World) -> None:
     world.begin()
     world.answer(1, 3)
     world.begin()

@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_outside(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+def nothing_outside(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     yield
     assert sorted(path.name for path in tmp_path.iterdir()) in (["folder", "precious"], [])
     if (tmp_path / "precious").exists():

@@ -10,21 +10,22 @@ import pytest
 
 from lager.errors import InvalidArgument
 from lagerd.breakpoints.kept_pauses import KeptPauses
+from lagerd.breakpoints.pauses import Pause
 from tests.unit.breakpoints.test_pauses import RUN, a_pause
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Any:
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "pauses"
 
 
-def mine(id: Any = "0123abcd", uid: Any = 1000, pid: Any = None, **details: Any) -> Any:
+def mine(id: Any = "0123abcd", uid: Any = 1000, pid: Any = None, **details: Any) -> Pause:
     pause = a_pause(id, uid=uid, **details)
     pause.pid = os.getpid() if pid is None else pid
     return pause
 
 
-def test_a_pause_returns_to_the_next_lagerd_and_is_kept_for_the_one_after(folder: Any) -> None:
+def test_a_pause_returns_to_the_next_lagerd_and_is_kept_for_the_one_after(folder: Path) -> None:
     KeptPauses(folder).keep(mine())
     second = KeptPauses(folder)
     assert second.returns(mine())
@@ -33,7 +34,7 @@ def test_a_pause_returns_to_the_next_lagerd_and_is_kept_for_the_one_after(folder
     assert KeptPauses(folder).returns(mine())
 
 
-def test_they_are_back_when_each_has_returned_or_ended(folder: Any) -> None:
+def test_they_are_back_when_each_has_returned_or_ended(folder: Path) -> None:
     """Until then, for a second at most, lagerd waits with its answers."""
     first = KeptPauses(folder)
     assert first.are_back()
@@ -48,13 +49,13 @@ def test_they_are_back_when_each_has_returned_or_ended(folder: Any) -> None:
 
 
 @pytest.mark.parametrize("other", [{"uid": 1001}, {"pid": 1}, {"uid": 0}])
-def test_no_other_pause_gets_its_id_while_it_may_return(folder: Any, other: dict[str, int]) -> None:
+def test_no_other_pause_gets_its_id_while_it_may_return(folder: Path, other: dict[str, int]) -> None:
     KeptPauses(folder).keep(mine())
     with pytest.raises(InvalidArgument, match="in use"):
         KeptPauses(folder).returns(mine(**other))
 
 
-def test_the_next_lagerd_knows_who_used_the_id_of_a_run_first(folder: Any) -> None:
+def test_the_next_lagerd_knows_who_used_the_id_of_a_run_first(folder: Path) -> None:
     first = KeptPauses(folder)
     for number, uid in enumerate((1000, 1001)):
         first.keep(mine(f"feed000{1 - number}", uid=uid, run_id=RUN))
@@ -67,7 +68,7 @@ def test_the_next_lagerd_knows_who_used_the_id_of_a_run_first(folder: Any) -> No
     assert KeptPauses(folder).runs() == [(RUN, 1000), (RUN, 1001)]
 
 
-def test_a_pause_that_ended_is_not_kept(folder: Any) -> None:
+def test_a_pause_that_ended_is_not_kept(folder: Path) -> None:
     kept = KeptPauses(folder)
     kept.keep(mine())
     kept.drop(mine())
@@ -75,7 +76,7 @@ def test_a_pause_that_ended_is_not_kept(folder: Any) -> None:
     assert not KeptPauses(folder).returns(mine(uid=1001))
 
 
-def test_a_pause_whose_process_ended_is_forgotten(folder: Any) -> None:
+def test_a_pause_whose_process_ended_is_forgotten(folder: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     kept = KeptPauses(folder)
     kept.keep(mine(pid=process.pid))
@@ -87,7 +88,7 @@ def test_a_pause_whose_process_ended_is_forgotten(folder: Any) -> None:
     assert [path.name for path in folder.iterdir()] == ["0123abce"]
 
 
-def test_a_pause_that_has_not_returned_yet_is_found_by_a_prefix_of_its_id(folder: Any) -> None:
+def test_a_pause_that_has_not_returned_yet_is_found_by_a_prefix_of_its_id(folder: Path) -> None:
     KeptPauses(folder).keep(mine(run_id=RUN))
     away = KeptPauses(folder)
     assert away.is_away("0123", 1000)
@@ -97,7 +98,7 @@ def test_a_pause_that_has_not_returned_yet_is_found_by_a_prefix_of_its_id(folder
 
 
 @pytest.mark.parametrize("damage", [b"nonsense", b"x:y:z", b"1000:7", b":::"])
-def test_what_is_not_a_kept_pause_is_removed(folder: Any, damage: bytes) -> None:
+def test_what_is_not_a_kept_pause_is_removed(folder: Path, damage: bytes) -> None:
     folder.mkdir()
     os.symlink(damage, folder / "0123abcd")
     (folder / "file").write_bytes(damage)
@@ -105,14 +106,14 @@ def test_what_is_not_a_kept_pause_is_removed(folder: Any, damage: bytes) -> None
     assert list(folder.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_prevents_no_pause(folder: Any) -> None:
+def test_a_folder_that_cannot_be_written_prevents_no_pause(folder: Path) -> None:
     kept = KeptPauses(folder)
     folder.rmdir()
     kept.keep(mine())
     kept.drop(mine())
 
 
-def test_a_pause_whose_process_ends_before_it_returns_is_lost_once(folder: Any) -> None:
+def test_a_pause_whose_process_ends_before_it_returns_is_lost_once(folder: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         KeptPauses(folder).keep(mine(pid=process.pid))
         later = KeptPauses(folder)

@@ -36,16 +36,16 @@ CLAIMED = {
 }
 
 
-def lines(*entries: Any) -> Any:
+def lines(*entries: Any) -> bytes:
     return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
 
 
 @pytest.fixture
-def journalctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def journalctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # no embedded daemon has records there
     asked = SimpleNamespace(command=None, stdout=b"", stderr=b"", code=0)
 
-    def run(command: Any, **_: Any) -> Any:
+    def run(command: Any, **_: Any) -> "subprocess.CompletedProcess[Any]":
         asked.command = command
         return subprocess.CompletedProcess(command, asked.code, asked.stdout, asked.stderr)
 
@@ -54,7 +54,7 @@ def journalctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return asked
 
 
-def test_records_are_told_from_other_lines_of_the_log(journalctl: Any) -> None:
+def test_records_are_told_from_other_lines_of_the_log(journalctl: SimpleNamespace) -> None:
     journalctl.stdout = lines({"MESSAGE": "Reloaded the configuration."}, PAUSED, CLAIMED)
     first, second = history.read(since="1 hour ago", until="now")
     assert first["time"] == 1_700_000_000.5
@@ -64,7 +64,7 @@ def test_records_are_told_from_other_lines_of_the_log(journalctl: Any) -> None:
     assert {"--since=1 hour ago", "--until=now"} <= set(journalctl.command)
 
 
-def test_a_lost_connection_is_what_its_own_user_says(journalctl: Any) -> None:
+def test_a_lost_connection_is_what_its_own_user_says(journalctl: SimpleNamespace) -> None:
     true = {
         "__REALTIME_TIMESTAMP": "1700000002000000",
         "MESSAGE_ID": lost_client.MESSAGE_ID,
@@ -171,13 +171,13 @@ def test_what_journalctl_makes_of_a_value(value: Any, text: str) -> None:
     assert record["label"] == text
 
 
-def test_a_user_who_may_not_read_the_journal_learns_what_to_request(journalctl: Any) -> None:
+def test_a_user_who_may_not_read_the_journal_learns_what_to_request(journalctl: SimpleNamespace) -> None:
     journalctl.stderr = b"Hint: You are currently not seeing messages from other users and the system.\n"
     with pytest.raises(LagerError, match=r"may not read the journal.*systemd-journal"):
         history.read()
 
 
-def test_a_wrong_time_is_one_sentence(journalctl: Any) -> None:
+def test_a_wrong_time_is_one_sentence(journalctl: SimpleNamespace) -> None:
     journalctl.code, journalctl.stderr = 1, b"Failed to parse timestamp: soon\n"
     with pytest.raises(LagerError, match="Failed to parse timestamp: soon"):
         history.read(since="soon")
@@ -289,7 +289,7 @@ def test_an_empty_time_is_refused(journalctl: Any, given: str) -> None:
             history.read(since, until)
 
 
-def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl: Any) -> None:
+def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl: SimpleNamespace) -> None:
     own = Path("/etc/machine-id").read_text().strip()
     lost = {
         "__REALTIME_TIMESTAMP": "1700000002000000",

@@ -4,7 +4,6 @@ import ast
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ SOURCES = [file for folder in ("lager_cli", "lager_runtime/lager", "lagerd") for
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A `lager` that is not on the PATH; its path."""
     program = tmp_path / "a folder" / "lager"
     program.parent.mkdir()
@@ -37,28 +36,28 @@ SENTENCES = (
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_command_in_a_sentence_has_the_path_of_lager(elsewhere: Any, sentence: str) -> None:
+def test_a_command_in_a_sentence_has_the_path_of_lager(elsewhere: Path, sentence: str) -> None:
     assert commands.as_typed(sentence) == sentence.replace("lager ", f"'{elsewhere}' ")
 
 
 @pytest.mark.parametrize("sentence", ["lager notify is running already.", "Start lager on it", "see /opt/lager status"])
-def test_the_name_of_the_program_stays_a_name(elsewhere: Any, sentence: str) -> None:
+def test_the_name_of_the_program_stays_a_name(elsewhere: Path, sentence: str) -> None:
     assert commands.as_typed(sentence) == sentence
 
 
-def test_what_is_on_the_path_is_typed_by_its_name(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_on_the_path_is_typed_by_its_name(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"/nowhere:{elsewhere.parent}")
     assert (commands.path(), commands.as_typed("see: lager runs")) == ("lager", "see: lager runs")
 
 
-def test_a_script_names_the_lager_beside_its_python(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_names_the_lager_beside_its_python(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["test.py"])
     monkeypatch.setattr(sys, "executable", str(elsewhere.with_name("python")))
     assert commands.path() == f"'{elsewhere}'"
 
 
 def test_a_run_says_what_its_lager_found_and_names_the_simulated_bench(
-    elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"COMMAND": "/venv/bin/lager", "PROCESS_ID": "1", "BENCH": "/run/bench"}.items():
         monkeypatch.setenv(f"LAGER_{name}", value)
@@ -67,7 +66,9 @@ def test_a_run_says_what_its_lager_found_and_names_the_simulated_bench(
     )
 
 
-def test_on_a_box_the_command_is_that_of_the_users_own_machine(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_box_the_command_is_that_of_the_users_own_machine(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAGER_BOX", "bench3")
     assert commands.path() == "lager"
     monkeypatch.setenv("LAGER_COMMAND", "/home/anna/.venv/bin/lager")

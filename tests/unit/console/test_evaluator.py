@@ -25,7 +25,7 @@ class Console:
 
 
 @pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     made = Console(x=1)
     monkeypatch.setattr(sys, "displayhook", made.evaluator.display)
     yield made
@@ -38,7 +38,7 @@ def test_a_repr_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
     end = threading.Event()
 
     class Hangs:
-        def __repr__(self) -> Any:
+        def __repr__(self) -> str:
             end.wait()
             return "late"
 
@@ -47,13 +47,13 @@ def test_a_repr_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
     assert shown == "<list whose repr takes longer than 0.05 s>"
 
 
-def test_each_statement_shows_its_value(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_statement_shows_its_value(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     assert console.run("x\nx + 1; None\nfor i in range(2): i\ny = 5\ny\n")
     assert capsys.readouterr().out == "1\n2\n0\n1\n5\n"
     assert console.said() == ""
 
 
-def test_the_statements_before_a_wrong_one_have_run(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_statements_before_a_wrong_one_have_run(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     assert not console.run("y = 1\ny\n1/0\ny = 2\n")
     assert capsys.readouterr().out == "1\n"
     assert console.evaluator.namespace["y"] == 1
@@ -66,7 +66,7 @@ def test_the_names_are_a_copy() -> None:
     assert names == {"x": [1], "y": 2}
 
 
-def test_the_last_value_is_behind_the_names_of_the_script(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_value_is_behind_the_names_of_the_script(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     console.run("5\n")
     console.run("_ + 1\n")
     console.run("None\n")
@@ -91,14 +91,14 @@ def test_the_last_value_is_behind_the_names_of_the_script(console: Any, capsys: 
         ("exit(True)", 1, ""),
     ],
 )
-def test_leaving(console: Any, source: str, code: int, said: str) -> None:
+def test_leaving(console: Console, source: str, code: int, said: str) -> None:
     with pytest.raises(Leave) as leaving:
         console.run(source)
     assert leaving.value.code == code
     assert console.said() == said
 
 
-def test_exit_says_what_it_does(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_says_what_it_does(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     console.run("exit\n")
     assert "stays paused" in capsys.readouterr().out
 
@@ -125,26 +125,26 @@ class Odd(BaseException):
         ("raise ExceptionGroup('g', [ValueError(1)])", "    +------------------------------------"),
     ],
 )  # fmt: skip
-def test_tracebacks_are_of_the_users_code_only(console: Any, source: Any, last: str) -> None:
+def test_tracebacks_are_of_the_users_code_only(console: Console, source: Any, last: str) -> None:
     assert not console.run(source)
     said = console.said()
     assert said.splitlines()[-1] == last
     assert "lager" not in said
 
 
-def test_the_lines_of_earlier_sources_are_known(console: Any) -> None:
+def test_the_lines_of_earlier_sources_are_known(console: Console) -> None:
     console.run("def f():\n    return 1/0  # here\n")
     console.run("f()\n")
     assert "return 1/0  # here" in console.said()
 
 
-def test_lines_are_not_kept_forever(console: Any) -> None:
+def test_lines_are_not_kept_forever(console: Console) -> None:
     for _ in range(1100):
         console.run("pass\n")
     assert len([name for name in linecache.cache if name.startswith("<console 7")]) == 1000
 
 
-def test_futures_hold_from_then_on_and_only_here(console: Any) -> None:
+def test_futures_hold_from_then_on_and_only_here(console: Console) -> None:
     assert console.run("from __future__ import annotations\n")
     assert console.run("def f(x: Missing): pass\n")
     other = Console()
@@ -153,13 +153,13 @@ def test_futures_hold_from_then_on_and_only_here(console: Any) -> None:
 
 
 @pytest.mark.parametrize("harm", ["del __builtins__", "__builtins__ = 5", "print = len = None; del print, len"])
-def test_the_builtins_come_back(console: Any, capsys: pytest.CaptureFixture[str], harm: str) -> None:
+def test_the_builtins_come_back(console: Console, capsys: pytest.CaptureFixture[str], harm: str) -> None:
     assert console.run(harm + "\n")
     assert console.run("print(len('abc'))\n")
     assert capsys.readouterr().out == "3\n"
 
 
-def test_a_trace_function_ends_with_its_statement(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trace_function_ends_with_its_statement(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     before = sys.gettrace()
     try:
         console.run("import sys; sys.settrace(lambda *a: 1/0)\n")
@@ -169,7 +169,7 @@ def test_a_trace_function_ends_with_its_statement(console: Any, capsys: pytest.C
         sys.settrace(before)
 
 
-def test_a_tracer_of_the_script_keeps_tracing_it(console: Any) -> None:
+def test_a_tracer_of_the_script_keeps_tracing_it(console: Console) -> None:
     before = sys.gettrace()
 
     def trace(*_: Any) -> None:
@@ -183,7 +183,7 @@ def test_a_tracer_of_the_script_keeps_tracing_it(console: Any) -> None:
         sys.settrace(before)
 
 
-def test_consoles_share_nothing(console: Any) -> None:
+def test_consoles_share_nothing(console: Console) -> None:
     others = [Evaluator({"x": 1}, 7, io.StringIO()) for _ in range(4)]
     threads = [threading.Thread(target=one.run, args=(f"y = {n}\n",)) for n, one in enumerate(others)]
     for thread in threads:

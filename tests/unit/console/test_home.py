@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from lager_cli.runs import records
 
 
 @pytest.fixture
-def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A user id without HOME and without an entry in passwd: expanduser leaves the tilde."""
     monkeypatch.chdir(tmp_path)
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
@@ -28,7 +27,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
 
 def test_a_user_without_a_home_gets_no_folder_of_the_name_tilde(
-    homeless: Any, capsys: pytest.CaptureFixture[str]
+    homeless: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert records.everyone() == []
     assert box_table.table() == {"boxes": {}, "groups": {}}

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ ABOUT = {
 
 
 @pytest.fixture
-def refuse(monkeypatch: pytest.MonkeyPatch) -> Any:
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let no thread of this name start; without one, none at all."""
 
     def patch(name: str = "") -> None:
@@ -53,7 +54,7 @@ def read(connection: socket.socket) -> list[dict[str, Any]]:
     return MessageDecoder().receive(connection) or []
 
 
-def test_a_console_is_refused_and_the_pause_has_none(refuse: Any) -> None:
+def test_a_console_is_refused_and_the_pause_has_none(refuse: Callable[..., None]) -> None:
     refuse()
     reported = []
 
@@ -83,7 +84,7 @@ def test_a_console_is_refused_and_the_pause_has_none(refuse: Any) -> None:
     assert reported == [("Detach", 2)]
 
 
-def test_values_that_cannot_be_asked_say_why(refuse: Any) -> None:
+def test_values_that_cannot_be_asked_say_why(refuse: Callable[..., None]) -> None:
     refuse()
     asked = asyncio.run(snapshot.texts([5, threading.Event()]))
     assert asked == ["5", "<Event, not asked: The script can start no more threads.>"]
@@ -91,7 +92,7 @@ def test_values_that_cannot_be_asked_say_why(refuse: Any) -> None:
         asyncio.run(run_aside(lambda: 1, 60.0))
 
 
-def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Any) -> None:
+def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Callable[..., None]) -> None:
     refuse()
 
     async def ask() -> list[dict[str, Any]]:
@@ -114,7 +115,7 @@ def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Any) -> None:
 
 @pytest.mark.parametrize("name", ["lager-maker", "lager"])
 def test_a_pause_or_a_claim_has_an_error_of_one_sentence_and_no_descriptor_stays(
-    monkeypatch: pytest.MonkeyPatch, refuse: Any, name: str
+    monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., None], name: str
 ) -> None:
     monkeypatch.setattr(daemon_client, "_client", None)
     refuse(name)

@@ -48,7 +48,7 @@ class Console(threading.Thread):
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[Any]:
+def nothing_stays() -> Iterator[None]:
     before = sys.stdout, sys.stderr, sys.stdin, sys.displayhook
     yield
     after = sys.stdout, sys.stderr, sys.stdin, sys.displayhook

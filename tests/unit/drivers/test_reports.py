@@ -1,5 +1,6 @@
 """What a driver reports of a setting that it changes while a script is paused: from which value, to which."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -142,8 +143,8 @@ def test_two_values_differ_by_more_than_half_a_step() -> None:
     assert (word.differs("CC", "CV"), word.differs("CC", "CC"), word.differs(1.0, 1.1)) == (True, False, True)
 
 
-def raising(error: LagerError) -> Any:
-    def read() -> Any:
+def raising(error: LagerError) -> Callable[..., Any]:
+    def read() -> None:
         raise error
 
     return read

@@ -43,7 +43,7 @@ def hatch(folder: Path, *arguments: str) -> Path:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Any:
+def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(folder)], check=True)
     return folder
@@ -55,14 +55,14 @@ def commit_of(folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_wheel_has_the_commit_and_needs_no_git(checkout: Any) -> None:
+def test_a_wheel_has_the_commit_and_needs_no_git(checkout: Path) -> None:
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         assert wheel.read("lager/commit.txt").decode() == commit_of(checkout)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "lager_cli/not_in_git.py"], ids=["changed", "added"])
-def test_a_wheel_of_changed_or_added_files_says_so(checkout: Any, name: str) -> None:
+def test_a_wheel_of_changed_or_added_files_says_so(checkout: Path, name: str) -> None:
     with open(checkout / name, "a") as file:
         file.write("# changed\n")
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
@@ -70,7 +70,7 @@ def test_a_wheel_of_changed_or_added_files_says_so(checkout: Any, name: str) -> 
 
 
 @pytest.mark.slow
-def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout: Any, tmp_path: Path) -> None:
+def test_a_wheel_of_an_sdist_has_the_commit_of_the_sdist(checkout: Path, tmp_path: Path) -> None:
     with tarfile.open(hatch(checkout, "-t", "sdist")) as sdist:
         sdist.extractall(tmp_path / "unpacked", filter="data")
     (folder,) = (tmp_path / "unpacked").iterdir()
@@ -100,7 +100,7 @@ def test_in_a_hook_of_another_repository_the_commit_is_still_lagers(hook: None) 
 
 @pytest.mark.slow
 def test_a_wheel_that_a_hook_of_another_repository_builds_has_its_own_commit(
-    checkout: Any, hook: None, monkeypatch: pytest.MonkeyPatch
+    checkout: Path, hook: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with zipfile.ZipFile(hatch(checkout, "-t", "wheel")) as wheel:
         written = wheel.read("lager/commit.txt").decode()

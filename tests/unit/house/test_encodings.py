@@ -1,6 +1,7 @@
 """Files that an editor saved in another encoding: a mark of UTF-8 is no matter, anything else is named."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ WRONG = {
 
 
 @pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "lager").mkdir()
 
-    def write(text: Any, encoding: Any) -> Any:
+    def write(text: Any, encoding: Any) -> Path:
         path = tmp_path / "lager" / "config.toml"
         path.write_bytes(text.encode(encoding))
         return path
@@ -36,7 +37,9 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_byte_order_mark_is_accepted(written: Any, encoding: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_byte_order_mark_is_accepted(
+    written: Callable[..., Any], encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert list(nets_file.load(written(NETS, encoding)).instruments) == ["ü"]
     assert config.load(written(CONFIG, encoding)).default_timeout == 5
     saved = [{"name": "ü", "role": "uart", "instrument": "x", "pin": "/dev/ttyS7"}]
@@ -49,7 +52,9 @@ def test_a_byte_order_mark_is_accepted(written: Any, encoding: str, capsys: pyte
 
 
 @pytest.mark.parametrize("encoding", WRONG)
-def test_another_encoding_is_named(written: Any, encoding: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_encoding_is_named(
+    written: Callable[..., Any], encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     for error, text, load in (
         (NetsFileError, NETS, nets_file.load),
         (config.ConfigError, CONFIG, config.load),

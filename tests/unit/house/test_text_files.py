@@ -32,14 +32,14 @@ ODD: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "lager").mkdir()
     return tmp_path / "lager" / "config.toml"
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_a_file_that_is_not_text_is_refused_at_once(file: Any, kind: Any) -> None:
+def test_a_file_that_is_not_text_is_refused_at_once(file: Path, kind: Any) -> None:
     make, says = ODD[kind]
     make(file)
     for error, load in (
@@ -50,7 +50,7 @@ def test_a_file_that_is_not_text_is_refused_at_once(file: Any, kind: Any) -> Non
         assert f"{file} cannot be read: {says}." in str(caught.value)
 
 
-def test_an_import_is_refused_likewise(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_import_is_refused_likewise(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(file)
     assert main.run(["nets", "import", str(file)]) == 1
     assert "cannot be read: it is a named pipe. Check the file" in capsys.readouterr().err
@@ -70,7 +70,7 @@ def test_a_pipe_of_the_shell_is_read_to_its_end(capsys: pytest.CaptureFixture[st
         filling.join()
 
 
-def test_toml_that_is_nested_too_deeply_is_refused(file: Any) -> None:
+def test_toml_that_is_nested_too_deeply_is_refused(file: Path) -> None:
     file.write_text(DEEP)
     for error, load in (
         (NetsFileError, nets_file.load), (config.ConfigError, config.load), (BoxError, lambda _: box_table.table())
@@ -103,7 +103,7 @@ def test_a_folder_for_boxes_that_cannot_be_written_is_named(
     ],
 )
 def test_an_entry_of_the_configuration_that_would_have_no_effect_is_refused(
-    file: Any, text: str, says: str, capsys: pytest.CaptureFixture[str]
+    file: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file.write_text(text)
     assert main.run(["breakpoints"]) == 1

@@ -39,17 +39,17 @@ def judged(function: Any, *arguments: Any) -> object:
 
 
 class Plain:
-    def __enter__(self) -> Any:
+    def __enter__(self) -> "Plain":
         return self
 
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, *raised: Any) -> bool | None:
         if raised[0] is None:
             return None
         return False
 
 
 class Doubtful(Plain):
-    def __exit__(self, *raised: Any) -> Any:
+    def __exit__(self, *raised: Any) -> bool:
         return bool(raised[0])
 
 
@@ -59,7 +59,7 @@ class Delegating(Plain):
 
 
 @contextlib.contextmanager
-def cleaning() -> Iterator[Any]:
+def cleaning() -> Iterator[Plain]:
     try:
         yield Plain()
     finally:
@@ -67,7 +67,7 @@ def cleaning() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def catching(kind: Any = ValueError) -> Iterator[Any]:
+def catching(kind: Any = ValueError) -> Iterator[None]:
     try:
         yield
     except kind:
@@ -214,11 +214,11 @@ class Calls:
         found()
 
     @staticmethod
-    def make(kind: Any) -> Any:
+    def make(kind: Any) -> "Calls":
         return Calls(kind)
 
 
-def generator(kind: Any) -> Iterator[Any]:
+def generator(kind: Any) -> Iterator[int]:
     yield found(kind)
 
 
@@ -281,7 +281,7 @@ def test_under_pytest_everything_is_caught() -> None:
 
 
 @pytest.fixture
-def stood(monkeypatch: pytest.MonkeyPatch) -> Any:
+def stood(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What would have paused: the line, and what is said of it."""
     monkeypatch.setenv("LAGER_PROCESS_ID", "x")
     monkeypatch.delenv("LAGER_BREAKPOINTS", raising=False)
@@ -302,7 +302,7 @@ def raised(error: Any) -> Any:
         return error
 
 
-def test_an_error_pauses_once(stood: Any) -> None:
+def test_an_error_pauses_once(stood: list[tuple[str, str]]) -> None:
     def consider() -> None:
         error = raised(ValueError("7.5 V"))
         for _ in range(2):
@@ -315,7 +315,7 @@ def test_an_error_pauses_once(stood: Any) -> None:
     assert stood == [("raised", "ValueError: 7.5 V, before its finally blocks have run")]
 
 
-def test_an_error_that_was_taken_for_caught_pauses_when_it_comes_out(stood: Any) -> None:
+def test_an_error_that_was_taken_for_caught_pauses_when_it_comes_out(stood: list[tuple[str, str]]) -> None:
     error = raised(ValueError("x"))
     on_error._consider(sys._getframe(), error, error.__traceback__)
     assert stood == []

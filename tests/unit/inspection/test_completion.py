@@ -29,18 +29,18 @@ class Touchy:
         Touchy.touched += 1
         raise AttributeError(name)
 
-    def __dir__(self) -> Any:
+    def __dir__(self) -> list[Any]:
         Touchy.touched += 1
         return ["made_up"]
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: Any) -> bool:
         Touchy.touched += 1
         return True
 
-    def __hash__(self) -> Any:
+    def __hash__(self) -> int:
         return hash("volts")
 
-    def __repr__(self) -> Any:
+    def __repr__(self) -> str:
         Touchy.touched += 1
         return ""
 
@@ -72,7 +72,7 @@ def texts(typed: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def untouched() -> Iterator[Any]:
+def untouched() -> Iterator[None]:
     Touchy.touched = 0
     yield
     assert Touchy.touched == 0

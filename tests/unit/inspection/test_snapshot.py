@@ -85,7 +85,7 @@ class Untouchable(metaclass=Meta):
     pass
 
 
-def looked(**names: Any) -> Any:
+def looked(**names: Any) -> tuple[dict[str, Any], float]:
     """A look at a function with these names; and how many seconds it took."""
     source = "def f({}):\n    return sys._getframe()\nframe = f(**names)".format(", ".join(names))
     namespace: dict[str, Any] = {"names": names, "sys": sys}
@@ -250,7 +250,7 @@ def test_a_name_that_no_source_can_spell_is_not_shown() -> None:
 
 
 def test_source_and_stack() -> None:
-    def inner() -> Any:
+    def inner() -> Place:
         return Place.here(sys._getframe())  # this line
 
     def outer() -> Any:
@@ -258,7 +258,7 @@ def test_source_and_stack() -> None:
 
     look = asyncio.run(snapshot.taken(outer(), context=1))
     assert [(line["text"].strip(), line["here"]) for line in look["source"]] == [
-        ("def inner() -> Any:", False), ("return Place.here(sys._getframe())  # this line", True), ("", False),
+        ("def inner() -> Place:", False), ("return Place.here(sys._getframe())  # this line", True), ("", False),
     ]  # fmt: skip
     last = look["stack"][-2:]
     assert [frame["function"].rpartition(".")[2] for frame in last] == ["outer", "inner"]

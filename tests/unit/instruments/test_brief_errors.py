@@ -17,7 +17,7 @@ def read() -> None:
         raise InstrumentError("It cannot be reached.") from error
 
 
-def shown(call: Any) -> Any:
+def shown(call: Any) -> str:
     try:
         call()
     except InstrumentError as error:
@@ -53,7 +53,7 @@ def test_an_error_behind_the_error_is_shown_to_who_wants_it(monkeypatch: pytest.
 
 def test_an_error_that_is_not_lagers_is_shown_whole() -> None:
     @briefly
-    def fails() -> Any:
+    def fails() -> None:
         return inner()
 
     def inner() -> None:

@@ -22,6 +22,7 @@ from lager.errors import (
     NoSuchNet,
     WrongNetType,
 )
+from lager.instruments.drivers.base.supply import Supply
 from lager.instruments.net import Net, NetType
 from lager.nets.model import Nets
 from tests.unit.drivers.exchanges import keithley_2281s as smu
@@ -169,7 +170,7 @@ def test_a_net_that_is_open_is_returned_again_and_closed_when_each_use_has_been_
     with ScriptedInstrument(*dp800.OPEN, *dp800.OPEN) as instrument:
         nets = dp821(instrument)
 
-        def get() -> Any:
+        def get() -> Supply:
             return Net.get("supply2", NetType.PowerSupply, nets=nets, claim=leases)
 
         first = get()

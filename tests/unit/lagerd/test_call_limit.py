@@ -16,33 +16,33 @@ class Clock:
         return self.now
 
 
-def a_client(uid: Any = 1000) -> Any:
+def a_client(uid: Any = 1000) -> Client:
     return Client(":1.1", uid, f"u{uid}", 7, ())
 
 
 @pytest.fixture
-def clock() -> Any:
+def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def told() -> Any:
+def told() -> list[Any]:
     return []
 
 
 @pytest.fixture
-def limit(clock: Any, told: Any) -> Any:
+def limit(clock: Clock, told: list[Any]) -> CallLimit:
     return CallLimit(clock, 100.0, lambda client, what: told.append((client.uid, what)))
 
 
-def test_a_user_at_the_allowed_rate_is_never_refused(limit: Any, clock: Any) -> None:
+def test_a_user_at_the_allowed_rate_is_never_refused(limit: CallLimit, clock: Clock) -> None:
     for _ in range(60 * 100):
         limit.admit(a_client())
         clock.now += 0.01
 
 
 def test_a_flood_is_refused_and_reported_once_and_other_users_are_not_affected(
-    limit: Any, clock: Any, told: Any
+    limit: CallLimit, clock: Clock, told: list[Any]
 ) -> None:
     admitted = sum(limit.spend(a_client()) for _ in range(23_000))
     assert admitted == 2000
@@ -58,7 +58,7 @@ def test_a_flood_is_refused_and_reported_once_and_other_users_are_not_affected(
         limit.admit(a_client())
 
 
-def test_a_flood_that_continues_is_reported_again(limit: Any, clock: Any, told: Any) -> None:
+def test_a_flood_that_continues_is_reported_again(limit: CallLimit, clock: Clock, told: list[Any]) -> None:
     for _ in range(3):
         while limit.spend(a_client()):
             pass

@@ -1,4 +1,5 @@
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ UNITS = Path(__file__).parents[3] / "units"
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Any:
-    def write(text: Any) -> Any:
+def write(tmp_path: Path) -> Callable[..., Any]:
+    def write(text: Any) -> Path:
         path = tmp_path / "lagerd.toml"
         path.write_text(text)
         return path
@@ -27,7 +28,7 @@ def test_without_a_file_the_defaults_are_used(tmp_path: Path) -> None:
     assert config.load(tmp_path / "none.toml") == Config()
 
 
-def test_the_shipped_file_and_its_comments_have_the_defaults(write: Any) -> None:
+def test_the_shipped_file_and_its_comments_have_the_defaults(write: Callable[..., Any]) -> None:
     text = (UNITS / "lagerd.toml").read_text()
     assert config.load(write(text)) == Config()
     uncommented = "\n".join(
@@ -37,7 +38,7 @@ def test_the_shipped_file_and_its_comments_have_the_defaults(write: Any) -> None
     assert uncommented.count(" = ") == 9
 
 
-def test_every_key(write: Any) -> None:
+def test_every_key(write: Callable[..., Any]) -> None:
     text = """
         default_timeout = 0
         max_run_timeout = 3600
@@ -74,7 +75,7 @@ def test_every_key(write: Any) -> None:
         ("=", "it is not valid TOML"),
     ],
 )
-def test_a_mistake_is_named(write: Any, text: str, says: str) -> None:
+def test_a_mistake_is_named(write: Callable[..., Any], text: str, says: str) -> None:
     path = write(text)
     with pytest.raises(ConfigError) as caught:
         config.load(path)
@@ -83,7 +84,7 @@ def test_a_mistake_is_named(write: Any, text: str, says: str) -> None:
     assert caught.value.exit_code == 78
 
 
-def test_all_mistakes_are_named_at_once(write: Any) -> None:
+def test_all_mistakes_are_named_at_once(write: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(write('default_timeout = "x"\nzzz = 1\n[limits]\nclaims = -1'))
     assert all(word in caught.value.what for word in ("default_timeout", "zzz", "limits.claims"))
@@ -154,7 +155,7 @@ def drop_in(path: Any, name: Any, text: Any) -> Any:
     return folder / name
 
 
-def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write: Any) -> None:
+def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write: Callable[..., Any]) -> None:
     path = write("default_timeout = 7\n[limits]\npauses = 1\nconsoles = 2\n")
     drop_in(path, "20-more.toml", "default_timeout = 9\n[limits]\nconsoles = 5\n")
     drop_in(path, "10-less.toml", "default_timeout = 8\nmetrics = true\n")
@@ -163,7 +164,7 @@ def test_of_the_drop_ins_the_last_one_that_has_a_key_wins(write: Any) -> None:
     assert config.load(path) == Config(default_timeout=9.0, metrics=True, limits=UserLimits(consoles=5))
 
 
-def test_a_broken_drop_in_of_the_configuration_is_left_out_and_said(write: Any) -> None:
+def test_a_broken_drop_in_of_the_configuration_is_left_out_and_said(write: Callable[..., Any]) -> None:
     path = write("default_timeout = 7\n")
     broken = drop_in(path, "10-broken.toml", "default_timeout = 8\nmetric = true\n")
     good = drop_in(path, "20-good.toml", "metrics = true\n")

@@ -23,7 +23,7 @@ from lagerd.install.layout import CONFIG, FILES, SERVICE
 UNITS = Path(__file__).parents[3] / "units"
 
 
-def tree(root: Any) -> Any:
+def tree(root: Any) -> dict[Any, Any]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()} | {
         str(path.relative_to(root)): path.readlink() if path.is_symlink() else None
         for path in root.rglob("*")
@@ -31,7 +31,7 @@ def tree(root: Any) -> Any:
     }
 
 
-def did(steps: Any) -> Any:
+def did(steps: Any) -> dict[Any, Any]:
     return {step.what: step.did for step in steps}
 
 
@@ -238,7 +238,7 @@ INSTRUMENTS = {
 }
 
 
-def port_rules(root: Any) -> Any:
+def port_rules(root: Any) -> list[Any]:
     list(install(root))
     return [line for line in (root / layout.PORTS).read_text().splitlines() if "GROUP" in line]
 
@@ -357,7 +357,7 @@ def test_the_page_is_installed_where_cockpit_is_and_leaves_with_it(tmp_path: Pat
 
 
 @pytest.fixture
-def with_upload(tmp_path: Path) -> Any:
+def with_upload(tmp_path: Path) -> Path:
     """A system that has systemd-journal-upload."""
     units = tmp_path / "usr/lib/systemd"
     (units / "system").mkdir(parents=True)
@@ -370,7 +370,7 @@ URL = "https://collector.example.com:19532"
 WANTED = f"etc/systemd/system/multi-user.target.wants/{journal_upload.UNIT}"
 
 
-def test_the_upload_of_the_journal_is_set_up_once_and_stays_until_it_is_uninstalled(with_upload: Any) -> None:
+def test_the_upload_of_the_journal_is_set_up_once_and_stays_until_it_is_uninstalled(with_upload: Path) -> None:
     before = tree(with_upload)
     done = did(install(with_upload, upload_to=URL))
     config = with_upload / journal_upload.CONFIG
@@ -386,7 +386,7 @@ def test_the_upload_of_the_journal_is_set_up_once_and_stays_until_it_is_uninstal
     assert tree(with_upload) == before
 
 
-def test_an_upload_that_an_administrator_had_set_up_goes_on_after_uninstall(with_upload: Any) -> None:
+def test_an_upload_that_an_administrator_had_set_up_goes_on_after_uninstall(with_upload: Path) -> None:
     config = with_upload / "etc/systemd/journal-upload.conf"
     config.parent.mkdir(parents=True)
     config.write_text("[Upload]\nURL=https://other.example.com\n")
@@ -401,7 +401,7 @@ def test_an_upload_that_an_administrator_had_set_up_goes_on_after_uninstall(with
 @pytest.mark.parametrize(
     "url", ["collector", "ftp://collector", "http://", "http://a b", "http://a:99999", "http://a\nURL=x", "http://a/%n"]
 )
-def test_an_upload_to_what_is_not_a_url_changes_nothing(with_upload: Any, url: str) -> None:
+def test_an_upload_to_what_is_not_a_url_changes_nothing(with_upload: Path, url: str) -> None:
     before = tree(with_upload)
     with pytest.raises(LagerError, match="is not a URL to which a journal can be sent"):
         list(install(with_upload, upload_to=url))

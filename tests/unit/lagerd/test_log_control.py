@@ -9,7 +9,7 @@ from lagerd.service import log_control
 
 
 @pytest.fixture(autouse=True)
-def _level_as_it_was() -> Iterator[Any]:
+def _level_as_it_was() -> Iterator[None]:
     level = logging.getLogger().level
     yield
     logging.getLogger().setLevel(level)

@@ -26,7 +26,7 @@ class Loop:
     def time(self) -> float:
         return self.now
 
-    def call_later(self, delay: float, callback: Any, *args: Any) -> Any:
+    def call_later(self, delay: float, callback: Any, *args: Any) -> "Loop":
         self.due.append((self.now + delay, callback))
         return self
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,7 @@ LEASE = Lease("k", "psu1", "out", "", "test.py", ":1.5", 7, "anna", 1, 5.0, safe
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Any]:
+def kept(tmp_path: Path) -> Iterator[Claims]:
     made = Claims(tmp_path)
     yield made
     made.close()

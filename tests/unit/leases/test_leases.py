@@ -34,7 +34,7 @@ class Clock:
     def time(self) -> float:
         return 0.0
 
-    def call_at(self, *_: Any) -> Any:
+    def call_at(self, *_: Any) -> "Clock":
         return self
 
     def cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 import grp
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from lagerd.callers.clients import Client
 from tests import documents
 
 
-def nets(name: Any, host: Any = "10.0.0.1", bench: Any = "") -> Any:
+def nets(name: Any, host: Any = "10.0.0.1", bench: Any = "") -> str:
     return (
         f'{bench}\n[instruments.psu-{name}]\nmodel = "DP821"\naddress = "TCPIP::{host}::INSTR"\n'
         f'[nets.{name}]\ntype = "supply"\ninstrument = "psu-{name}"\nchannel = 1\n'
@@ -25,10 +26,10 @@ def nets(name: Any, host: Any = "10.0.0.1", bench: Any = "") -> Any:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Any:
+def box(tmp_path: Path) -> Callable[..., Any]:
     """Write nets.toml and its drop-ins, in any order; return the path of nets.toml."""
 
-    def write(main: Any = "", **drop_ins: Any) -> Any:
+    def write(main: Any = "", **drop_ins: Any) -> Path:
         path = tmp_path / "nets.toml"
         if main:
             path.write_text(main)
@@ -40,7 +41,7 @@ def box(tmp_path: Path) -> Any:
     return write
 
 
-def test_each_drop_in_is_a_bench_with_the_name_of_its_file_or_its_own(box: Any) -> None:
+def test_each_drop_in_is_a_bench_with_the_name_of_its_file_or_its_own(box: Callable[..., Any]) -> None:
     path = box(
         nets("rail"),
         **{"20_thermal": nets("heat", "10.0.0.2"), "10_audio": nets("amp", "10.0.0.3", '[bench]\nname = "sound"')},
@@ -57,13 +58,13 @@ def test_each_drop_in_is_a_bench_with_the_name_of_its_file_or_its_own(box: Any) 
         found.of_bench("thermo")
 
 
-def test_drop_ins_need_no_nets_file(box: Any) -> None:
+def test_drop_ins_need_no_nets_file(box: Callable[..., Any]) -> None:
     path = box(thermal=nets("heat"))
     assert file.exists(path)
     assert list(file.load(path).nets) == ["heat"]
 
 
-def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box: Any, tmp_path: Path) -> None:
+def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box: Callable[..., Any], tmp_path: Path) -> None:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2"))
     for name in (".thermal.toml", "thermal.toml~", "thermal.toml.dpkg-old", "README"):
         (tmp_path / "nets.toml.d" / name).write_text("not TOML")
@@ -82,7 +83,9 @@ def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box: Any, tmp_path
         (nets("heat", "10.0.0.2", '[bench]\nname = "a\\nb"'), "bench.name: should be one word"),
     ],
 )
-def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box: Any, text: Any, said: str) -> None:
+def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(
+    box: Callable[..., Any], text: Any, said: str
+) -> None:
     path = box(nets("rail"), **{"10_broken": text, "20_audio": nets("amp", "10.0.0.3")})
     found = file.load(path)
     assert list(found.nets) == ["rail", "amp"]
@@ -93,7 +96,7 @@ def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(box: Any, te
         found.net("heat")
 
 
-def test_a_folder_that_cannot_be_listed_is_said(box: Any, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_listed_is_said(box: Callable[..., Any], tmp_path: Path) -> None:
     path = box(nets("rail"))
     (tmp_path / "nets.toml.d").symlink_to("nets.toml.d")
     (error,) = file.load(path).rejected
@@ -110,7 +113,7 @@ def test_a_folder_that_cannot_be_listed_is_said(box: Any, tmp_path: Path) -> Non
         (nets("heat", "10.0.0.9", '[bench]\nname = "main"'), "the bench main"),
     ],
 )
-def test_what_two_files_have_is_one_error_that_names_both(box: Any, second: Any, twice: str) -> None:
+def test_what_two_files_have_is_one_error_that_names_both(box: Callable[..., Any], second: Any, twice: str) -> None:
     path = box(nets("rail", bench='[bench]\nname = "main"'), second=second)
     found = file.load(path)
     assert list(found.nets) == ["rail"]
@@ -118,7 +121,7 @@ def test_what_two_files_have_is_one_error_that_names_both(box: Any, second: Any,
     assert error.what == f"The nets file {path}.d/second.toml is not used, because {path} has {twice}, too."
 
 
-def test_with_nothing_to_use_the_first_mistake_is_raised(box: Any) -> None:
+def test_with_nothing_to_use_the_first_mistake_is_raised(box: Callable[..., Any]) -> None:
     with pytest.raises(NetsFileError, match=r"nets\.toml is not TOML"):
         file.load(box("[", second="["))
 
@@ -138,11 +141,11 @@ def group(monkeypatch: pytest.MonkeyPatch) -> None:
 ANNA, BEN, ROOT = Client("", 1, "anna", 1, (5, 4711)), Client("", 2, "ben", 1, (5,)), Client("", 0, "root", 1, (0,))
 
 
-def key_of(path: Any, net: Any) -> Any:
+def key_of(path: Any, net: Any) -> str:
     return file.load(path).nets[net].instrument.key
 
 
-def test_only_members_of_its_group_use_a_bench(box: Any, group: None) -> None:
+def test_only_members_of_its_group_use_a_bench(box: Callable[..., Any], group: None) -> None:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2", '[bench]\ngroup = "thermal"'))
     groups = BenchGroups(str(path))
     heat, rail = key_of(path, "heat"), key_of(path, "rail")
@@ -156,13 +159,15 @@ def test_only_members_of_its_group_use_a_bench(box: Any, group: None) -> None:
     )
 
 
-def test_a_group_that_does_not_exist_has_no_members(box: Any, group: None) -> None:
+def test_a_group_that_does_not_exist_has_no_members(box: Callable[..., Any], group: None) -> None:
     path = box(nets("heat", bench='[bench]\ngroup = "thermla"'))
     with pytest.raises(AccessDenied, match="of the group thermla, which does not exist, and anna is not a member"):
         BenchGroups(str(path)).check(ANNA, key_of(path, "heat"))
 
 
-def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box: Any, group: None) -> None:
+def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(
+    box: Callable[..., Any], group: None
+) -> None:
     path = box(thermal=nets("heat", bench='[bench]\ngroup = "thermal"'))
     groups, heat = BenchGroups(str(path)), key_of(path, "heat")
     for broken in (
@@ -183,7 +188,7 @@ def test_a_change_of_the_files_counts_at_once_and_a_mistake_opens_no_bench(box: 
 
 
 @pytest.fixture
-def lager(box: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def lager(box: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     path = box(nets("rail"), thermal=nets("heat", "10.0.0.2"), broken="[")
     monkeypatch.setenv("LAGER_NETS", str(path))
     return lambda *words: CliRunner().invoke(cli, words)
@@ -207,7 +212,7 @@ def test_lager_nets_of_one_bench(lager: Any) -> None:
     assert "Its benches: thermal." in error
 
 
-def test_the_page_shows_it(lager: Any, box: Any) -> None:
+def test_the_page_shows_it(lager: Any, box: Callable[..., Any]) -> None:
     box(thermal=nets("heater", "10.0.0.2"))
     (step,) = documents.steps("nets.md", "benches")
     done = lager(*step.command.split()[1:])

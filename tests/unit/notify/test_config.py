@@ -1,6 +1,7 @@
 """notify.toml: what it takes, and mistakes as sentences that show no secret."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from lager.errors import LagerError
 from lager_cli.notify import config
-from lager_cli.notify.config import ConfigError, Limits, load
+from lager_cli.notify.config import ConfigError, Limits, NotifyConfig, load
 from lager_cli.notify.send_process import hidden
 from lager_cli.notify.sender import require_apprise
 
@@ -19,22 +20,22 @@ URL = f"json://anna:{SECRET}@example.com/{SECRET}"
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Any:
-    def load_text(text: Any) -> Any:
+def read(tmp_path: Path) -> Callable[..., Any]:
+    def load_text(text: Any) -> NotifyConfig:
         (tmp_path / "notify.toml").write_text(text)
         return load(tmp_path / "notify.toml")
 
     return load_text
 
 
-def test_a_url_is_enough(read: Any) -> None:
+def test_a_url_is_enough(read: Callable[..., Any]) -> None:
     found = read(f'urls = ["{URL}"]')
     assert [(target.number, target.name) for target in found.targets] == [(1, "url 1 (json)")]
     assert found.events == frozenset(config.EVENTS)
     assert (found.resumes_soon, found.waiting, found.box, found.limits) == (60.0, 600.0, "", Limits(10, 8, 30.0))
 
 
-def test_every_key_is_taken(read: Any) -> None:
+def test_every_key_is_taken(read: Callable[..., Any]) -> None:
     found = read(
         f'urls = ["{URL}", "ntfys://x", "{URL}"]\nevents = ["paused"]\nresumes_soon = "2m"\nwaiting = 90\nbox = "b"\n'
         '[limits]\nmessages = 0\ntries = 1\ntimeout = "5s"\n'
@@ -71,7 +72,7 @@ def test_every_key_is_taken(read: Any) -> None:
         (f'[{SECRET}]\n[{SECRET}]\n', "it is not valid TOML (at line 2, column"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_a_sentence_without_the_secret(read: Any, text: str, said: str) -> None:
+def test_a_mistake_is_a_sentence_without_the_secret(read: Callable[..., Any], text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(text)
     assert said in str(caught.value)
@@ -79,7 +80,7 @@ def test_a_mistake_is_a_sentence_without_the_secret(read: Any, text: str, said: 
     assert caught.value.exit_code == 78
 
 
-def test_every_mistake_is_named(read: Any) -> None:
+def test_every_mistake_is_named(read: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match=r"urls must be .*; waiting must be") as caught:
         read("urls = 1\nwaiting = -1\n[limits]\ntries = 0")
     assert "limits.tries must be" in str(caught.value)

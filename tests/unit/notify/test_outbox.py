@@ -13,7 +13,7 @@ from lager_cli.notify.notices import Notice
 from lager_cli.notify.outbox import Outbox
 
 
-def notice(number: Any) -> Any:
+def notice(number: Any) -> Notice:
     return Notice("paused", str(number), f"title {number}", (), "", pause=str(number))
 
 
@@ -56,7 +56,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def play(limits: Any, answers: Any, count: Any, work: Any) -> Any:
-    async def go() -> Any:
+    async def go() -> Post:
         post = Post(limits, answers)
         task = asyncio.create_task(post.box.run())
         await work(post)

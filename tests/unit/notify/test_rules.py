@@ -25,7 +25,7 @@ class Clock:
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
 
-    def time(self) -> Any:
+    def time(self) -> float:
         return self.now
 
     def call_at(self, when: Any, callback: Any, *args: Any) -> Any:
@@ -82,18 +82,18 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Any:
+def bench() -> Bench:
     return Bench()
 
 
-def test_a_pause_is_told_at_once_and_only_once(bench: Any) -> None:
+def test_a_pause_is_told_at_once_and_only_once(bench: Bench) -> None:
     bench.paused()
     bench.change("standing")
     bench.change("paused")
     assert bench.told == ["paused"]
 
 
-def test_a_question_is_no_pause_but_a_question(bench: Any) -> None:
+def test_a_question_is_no_pause_but_a_question(bench: Bench) -> None:
     bench.paused(question="How?", kind="text", timeout=300.0)
     bench.clock.wait(300)
     bench.change("timeout")
@@ -101,7 +101,7 @@ def test_a_question_is_no_pause_but_a_question(bench: Any) -> None:
     assert "raised NoAnswer" in bench.last.title
 
 
-def test_the_end_is_told_a_minute_before_it(bench: Any) -> None:
+def test_the_end_is_told_a_minute_before_it(bench: Bench) -> None:
     bench.paused(timeout=300.0)
     bench.clock.wait(239)
     assert bench.told == ["paused"]
@@ -110,7 +110,7 @@ def test_the_end_is_told_a_minute_before_it(bench: Any) -> None:
     assert bench.last.title.startswith("lager: resumes in 1m00s")
 
 
-def test_a_pause_shorter_than_that_says_so_in_its_first_message(bench: Any) -> None:
+def test_a_pause_shorter_than_that_says_so_in_its_first_message(bench: Bench) -> None:
     bench.paused(timeout=30.0)
     bench.clock.wait(30)
     assert bench.told == ["paused"]
@@ -123,7 +123,7 @@ def test_a_short_pause_is_told_at_once_if_its_begin_is_not() -> None:
     assert bench.told == ["resumes-soon"]
 
 
-def test_more_time_moves_the_message(bench: Any) -> None:
+def test_more_time_moves_the_message(bench: Bench) -> None:
     bench.paused(timeout=300.0)
     bench.clock.wait(200)
     bench.change("extended", remaining=400.0)
@@ -136,7 +136,7 @@ def test_more_time_moves_the_message(bench: Any) -> None:
     assert bench.told.count("resumes-soon") == 1
 
 
-def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench: Any) -> None:
+def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench: Bench) -> None:
     bench.paused()
     bench.clock.wait(599)
     assert bench.told == ["paused"]
@@ -153,7 +153,7 @@ def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("end", ["continued", "answered", "interrupted", "gone", "lost"])
-def test_after_its_end_nothing_is_told(bench: Any, end: str) -> None:
+def test_after_its_end_nothing_is_told(bench: Bench, end: str) -> None:
     bench.paused(timeout=300.0)
     bench.change(end)
     bench.clock.wait(1000)
@@ -161,7 +161,7 @@ def test_after_its_end_nothing_is_told(bench: Any, end: str) -> None:
     assert not bench.rules.still_true(bench.last)
 
 
-def test_while_a_console_is_attached_it_is_quiet(bench: Any) -> None:
+def test_while_a_console_is_attached_it_is_quiet(bench: Bench) -> None:
     bench.paused(timeout=300.0)
     bench.change("attached", consoles=1, remaining=300.0)
     bench.clock.wait(250)
@@ -172,12 +172,12 @@ def test_while_a_console_is_attached_it_is_quiet(bench: Any) -> None:
     assert bench.told == ["paused"]
 
 
-def test_a_pause_with_a_console_is_not_told_when_the_notifier_starts(bench: Any) -> None:
+def test_a_pause_with_a_console_is_not_told_when_the_notifier_starts(bench: Bench) -> None:
     bench.paused("standing", consoles=1)
     assert bench.told == []
 
 
-def test_when_the_last_console_closes_the_times_count_again(bench: Any) -> None:
+def test_when_the_last_console_closes_the_times_count_again(bench: Bench) -> None:
     bench.paused()
     bench.change("attached", consoles=2)
     bench.clock.wait(500)
@@ -194,14 +194,14 @@ def test_when_the_last_console_closes_the_times_count_again(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("on_timeout", "said"), [("resume", "resumed automatically"), ("raise", "raised"), ("exit", "ended the run")]
 )
-def test_a_timeout_says_what_the_script_did(bench: Any, on_timeout: str, said: str) -> None:
+def test_a_timeout_says_what_the_script_did(bench: Bench, on_timeout: str, said: str) -> None:
     bench.paused(on_timeout=on_timeout)
     bench.change("timeout", by={} if on_timeout == "resume" else {"on_timeout": on_timeout})
     assert bench.told == ["paused", "auto-resumed"]
     assert said in bench.last.title
 
 
-def test_a_quarantine_is_told_once_for_each_crash(bench: Any) -> None:
+def test_a_quarantine_is_told_once_for_each_crash(bench: Bench) -> None:
     lease = {"instrument": "psu", "name": "psu1", "run_id": "r", "since": 1.0, "net": "supply2", "reason": "x"}
     bench.rules.quarantined(lease)
     bench.rules.quarantined(lease)

@@ -8,6 +8,7 @@ import pytest
 
 from lager.drivers.replay import Leases, playing
 from lager.errors import BadReply, InstrumentError, InstrumentUnreachable
+from lager.instruments.drivers.base.supply import Supply
 from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lager.nets.model import NetType
@@ -24,7 +25,7 @@ from tests.unit.drivers.exchanges import siglent_spd3303x as spd
 from tests.unit.drivers.families import Uninterrupted
 
 
-def opened(folder: Path, channel: int) -> Any:
+def opened(folder: Path, channel: int) -> Supply:
     nets = nets_file.load(folder / "nets.toml")
     return Net.get(f"supply{channel}", NetType.PowerSupply, nets=nets, claim=Leases())
 

@@ -16,7 +16,7 @@ from lager.instruments.drivers.data_acquisition.labjack_t7 import set_watchdog
 from lager.instruments.net import Net
 from lager.instruments.safety.safe_state import Here, after_crash, make_safe
 from lager.nets import file
-from lager.nets.model import Nets
+from lager.nets.model import NetConfig, Nets
 from lagerd.bench.bench import Bench
 from lagerd.bench.faults import Fault
 from lagerd.bench.models.data_acquisition.labjack_t7 import T7
@@ -39,7 +39,7 @@ address = "/dev/ttyUSB0"
 SUPPLY = 'type = "supply"\ninstrument = "psu1"\nchannel = 1\n'
 
 
-def only(net: str) -> Any:
+def only(net: str) -> NetConfig:
     return file.parse(f"{_BENCH}[nets.out]\n{net}\n").net("out")
 
 

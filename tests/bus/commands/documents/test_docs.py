@@ -93,7 +93,7 @@ class Desk:
 @pytest.fixture
 def desk(
     own_station: Station, bench: Process, near: Loopback, client: Client, start: Starter, lager: Command, tmp_path: Path
-) -> Any:
+) -> Desk:
     (tmp_path / "examples").mkdir()
     for name in os.listdir(ROOT / "examples"):
         (tmp_path / "examples" / name).write_text((ROOT / "examples" / name).read_text())
@@ -107,5 +107,5 @@ OTHERS = {page.name for page in PAGES.glob("*.md")} - IN_A_BOX - WITHOUT_COMMAND
 
 
 @pytest.mark.parametrize("page", [FIRST, *sorted(OTHERS)])
-def test_a_page(desk: Any, page: Any) -> None:
+def test_a_page(desk: Desk, page: Any) -> None:
     assert play(page, desk.run)

@@ -1,6 +1,7 @@
 """The four scripts of an engineer in examples/, each run as its user runs it."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Any:
+def example(tmp_path: Path) -> Callable[..., Any]:
     """Copy an example into the test's folder; its name."""
 
     def copy(name: Any) -> Any:
@@ -26,7 +27,7 @@ def example(tmp_path: Path) -> Any:
 
 
 def test_battery_cycling_records_and_pauses_out_of_range(
-    start: Starter, client: Client, lager: Command, example: Any, tmp_path: Path
+    start: Starter, client: Client, lager: Command, example: Callable[..., Any], tmp_path: Path
 ) -> None:
     process = start(LAGER, "python", example("battery_cycling.py"), "2")
     for cycle in (1, 2):
@@ -46,7 +47,7 @@ def test_battery_cycling_records_and_pauses_out_of_range(
 
 
 def test_a_suite_with_a_failing_rail_pauses_at_the_failure(
-    start: Starter, client: Client, lager: Command, example: Any
+    start: Starter, client: Client, lager: Command, example: Callable[..., Any]
 ) -> None:
     plugins = ("-p", "no:cacheprovider", "-p", "no:randomly")
     process = start(LAGER, "python", "-m", "pytest", "-q", *plugins, "--lager-pause", example("rail_suite.py"))
@@ -61,7 +62,7 @@ def test_a_suite_with_a_failing_rail_pauses_at_the_failure(
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 50)])
 def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(
-    screen: ScreenStarter, client: Client, example: Any, columns: int, rows: int
+    screen: ScreenStarter, client: Client, example: Callable[..., Any], columns: int, rows: int
 ) -> None:
     view = screen(LAGER, "python", example("progress_and_pause.py"), columns=columns, rows=rows)
     pause = client.paused()
@@ -74,7 +75,7 @@ def test_a_progress_bar_and_the_banner_of_a_thread_share_the_screen(
 
 
 def test_an_asyncio_script_reads_its_uart_beside_a_pause(
-    start: Starter, client: Client, lager: Command, example: Any
+    start: Starter, client: Client, lager: Command, example: Callable[..., Any]
 ) -> None:
     process = start(LAGER, "python", example("uart_beside_a_pause.py"))
     pause = client.paused()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,12 +22,12 @@ NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 
 
 @pytest.fixture
-def busctl_as(own_station: Station, start: Starter) -> Any:
+def busctl_as(own_station: Station, start: Starter) -> Callable[..., Any]:
     """Start busctl as another user. The station is the test's own: its folder is opened to everybody."""
     own_station.folder.chmod(0o711)
     (own_station.folder / "bus").chmod(0o666)
 
-    def starter(uid: int, member: str, *arguments: str) -> Any:
+    def starter(uid: int, member: str, *arguments: str) -> Process:
         who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
         bus = ["busctl", f"--address={own_station.address}", "--timeout=60", "call", NAME, PATH, NAME]
         return start(*who, *bus, member, *arguments)
@@ -35,13 +36,13 @@ def busctl_as(own_station: Station, start: Starter) -> Any:
 
 
 @pytest.fixture
-def others(busctl_as: Any, client: Client) -> Any:
+def others(busctl_as: Callable[..., Any], client: Client) -> str:
     """The id of a pause of the user nobody. It takes no console, for it is busctl; who asks is checked before that."""
     paused_script(busctl_as, client)
     return ID
 
 
-def paused_script(busctl_as: Any, client: Client) -> Any:
+def paused_script(busctl_as: Callable[..., Any], client: Client) -> Any:
     details = ["id", "s", ID, "timeout", "d", "0", "interactive", "b", "true"]
     script = busctl_as(NOBODY, "Pause", "a{sv}", "3", *details)
     assert client.paused()["uid"] == NOBODY
@@ -53,12 +54,12 @@ def opened(process: Process) -> str:
     return process.err.rest()
 
 
-def test_another_user_gets_no_console(others: Any, busctl_as: Any) -> None:
+def test_another_user_gets_no_console(others: str, busctl_as: Callable[..., Any]) -> None:
     refused = opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, "0"))
     assert "runs code as nobody, and you are daemon. Ask nobody, or ask the administrator" in refused
 
 
-def test_no_user_gets_one_of_root(run: Starter, client: Client, busctl_as: Any) -> None:
+def test_no_user_gets_one_of_root(run: Starter, client: Client, busctl_as: Callable[..., Any]) -> None:
     run("breakpoint()\n")
     id = client.paused()["id"]
     assert "runs code as root, and you are nobody" in opened(busctl_as(NOBODY, "OpenConsole", "sa{sv}", id, "0"))
@@ -66,7 +67,7 @@ def test_no_user_gets_one_of_root(run: Starter, client: Client, busctl_as: Any) 
 
 
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_the_scripts_user_and_root_pass(busctl_as: Any, client: Client, uid: Any) -> None:
+def test_the_scripts_user_and_root_pass(busctl_as: Callable[..., Any], client: Client, uid: Any) -> None:
     script = paused_script(busctl_as, client)
     asking = busctl_as(uid, "OpenConsole", "sa{sv}", ID, "0")
     ends = time.monotonic() + PATIENCE
@@ -79,19 +80,23 @@ def test_the_scripts_user_and_root_pass(busctl_as: Any, client: Client, uid: Any
 
 @pytest.mark.variant
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_a_script_that_never_answers_opens_none(others: Any, busctl_as: Any, client: Client, uid: Any) -> None:
+def test_a_script_that_never_answers_opens_none(
+    others: str, busctl_as: Callable[..., Any], client: Client, uid: Any
+) -> None:
     assert f"The script of {others} cannot open a console" in opened(
         busctl_as(uid, "OpenConsole", "sa{sv}", others, "0")
     )
     assert client.list()[0]["consoles"] == 0
 
 
-def test_what_a_client_says_of_itself_counts_for_nothing(others: Any, busctl_as: Any) -> None:
+def test_what_a_client_says_of_itself_counts_for_nothing(others: str, busctl_as: Callable[..., Any]) -> None:
     claims = ["3", "uid", "u", "0", "user", "s", "root", "how", "s", "cli"]
     assert "runs code as nobody" in opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, *claims))
 
 
-def test_variables_are_for_the_scripts_user_and_root(run: Starter, client: Client, busctl_as: Any) -> None:
+def test_variables_are_for_the_scripts_user_and_root(
+    run: Starter, client: Client, busctl_as: Callable[..., Any]
+) -> None:
     run("secret = 'pass' + 'word'\nimport lager; lager.pause()\n")
     id = client.paused()["id"]
     refused = opened(busctl_as(NOBODY, "Inspect", "sa{sv}", id, "0"))

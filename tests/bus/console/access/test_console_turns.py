@@ -28,12 +28,12 @@ def queued(console: Any, statement: Any) -> None:
 
 
 @pytest.fixture
-def ran(run: Starter) -> Any:
+def ran(run: Starter) -> Process:
     return run(SCRIPT)
 
 
 @pytest.fixture
-def two(ran: Any, client: Client, opened: Callable[..., Frames]) -> Iterator[Any]:
+def two(ran: Process, client: Client, opened: Callable[..., Frames]) -> Iterator[tuple[Frames, Frames, Frames, Any]]:
     """Three consoles: the first evaluates HOLD, the second has a statement that waits for it, the third is idle; and
     the id of the pause."""
     id = client.paused()["id"]
@@ -51,7 +51,7 @@ def two(ran: Any, client: Client, opened: Callable[..., Frames]) -> Iterator[Any
     client.call("ContinueAll")
 
 
-def test_a_statement_waits_for_the_one_before_it(two: Any) -> None:
+def test_a_statement_waits_for_the_one_before_it(two: tuple[Frames, Frames, Frames, Any]) -> None:
     first, second, third, _ = two
     assert second.until("err")["err"].startswith("lager: waiting for console ")
     queued(third, "seen\n")
@@ -61,7 +61,7 @@ def test_a_statement_waits_for_the_one_before_it(two: Any) -> None:
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_who_waits_may_give_up(two: Any) -> None:
+def test_who_waits_may_give_up(two: tuple[Frames, Frames, Frames, Any]) -> None:
     first, second, third, _ = two
     second.send(interrupt=True)
     told = ""
@@ -74,7 +74,7 @@ def test_who_waits_may_give_up(two: Any) -> None:
     assert third.until("out") == {"out": "[]\n"}
 
 
-def test_a_client_that_leaves_blocks_no_other(two: Any) -> None:
+def test_a_client_that_leaves_blocks_no_other(two: tuple[Frames, Frames, Frames, Any]) -> None:
     first, second, third, _ = two
     first.connection.close()
     assert second.until("done") == {"done": True}
@@ -83,7 +83,7 @@ def test_a_client_that_leaves_blocks_no_other(two: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two: Any) -> None:
+def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two: tuple[Frames, Frames, Frames, Any]) -> None:
     first, second, third, _ = two
     first.send(interrupt=True)
     first.until("done")
@@ -95,7 +95,9 @@ def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two: Any) -> No
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_nothing_else_waits_for_a_statement(two: Any, client: Client, ran: Any) -> None:
+def test_nothing_else_waits_for_a_statement(
+    two: tuple[Frames, Frames, Frames, Any], client: Client, ran: Process
+) -> None:
     _, second, third, id = two
     began = time.monotonic()
     second.send(ask=1, complete="see")
@@ -110,7 +112,9 @@ def test_nothing_else_waits_for_a_statement(two: Any, client: Client, ran: Any) 
 
 
 @pytest.mark.variant
-def test_a_console_that_waits_hears_the_news(two: Any, client: Client, opened: Callable[..., Frames]) -> None:
+def test_a_console_that_waits_hears_the_news(
+    two: tuple[Frames, Frames, Frames, Any], client: Client, opened: Callable[..., Frames]
+) -> None:
     *_, id = two
     listening = opened(id, news=True)
     listening.until("left")
@@ -120,7 +124,7 @@ def test_a_console_that_waits_hears_the_news(two: Any, client: Client, opened: C
         pass
 
 
-def test_statements_run_in_the_order_in_which_they_came(two: Any) -> None:
+def test_statements_run_in_the_order_in_which_they_came(two: tuple[Frames, Frames, Frames, Any]) -> None:
     first, second, third, _ = two
     queued(third, "seen.append('third')\n")
     second.send(eval="seen\n")  # behind the third, though its console has waited longer
@@ -128,7 +132,9 @@ def test_statements_run_in_the_order_in_which_they_came(two: Any) -> None:
     assert second.until("out") == {"out": "['second', 'third']\n"}
 
 
-def test_a_client_that_does_not_read_loses_its_turn_and_continues_later(two: Any) -> None:
+def test_a_client_that_does_not_read_loses_its_turn_and_continues_later(
+    two: tuple[Frames, Frames, Frames, Any],
+) -> None:
     first, second, third, _ = two
     first.send(interrupt=True)
     first.until("done")

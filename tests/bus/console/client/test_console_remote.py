@@ -1,6 +1,7 @@
 """Consoles, tables and countdowns of a box, on a terminal here and through a real ssh; the screen is read back."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.client import Client
 from tests.fixtures import ScreenStarter, ScriptWriter, Starter
 from tests.loopback import Loopback
 from tests.processes import LAGER
-from tests.screen import SIZES
+from tests.screen import SIZES, Screen
 
 SCRIPT = """
 class Supply:
@@ -41,10 +42,10 @@ def test_load(supply):
 
 
 @pytest.fixture
-def box(near: Loopback, screen: ScreenStarter, tmp_path: Path) -> Any:
+def box(near: Loopback, screen: ScreenStarter, tmp_path: Path) -> Callable[..., Any]:
     """Start a lager command with --box near on a screen of a size."""
 
-    def start(command: str, *arguments: str, size: Any, **env: str) -> Any:
+    def start(command: str, *arguments: str, size: Any, **env: str) -> Screen:
         env = {"XDG_STATE_HOME": str(tmp_path / "state"), **env}
         return screen(LAGER, command, "--box", "near", *arguments, columns=size[0], rows=size[1], **env)
 
@@ -69,7 +70,9 @@ def spoken(near: Loopback, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_paused_run_and_its_console(box: Any, script: ScriptWriter, client: Client, spoken: Any, size: Any) -> None:
+def test_a_paused_run_and_its_console(
+    box: Callable[..., Any], script: ScriptWriter, client: Client, spoken: Any, size: Any
+) -> None:
     run = box("python", "--pause-on-error", script(SCRIPT), size=size)
     shown = run.sees("\n  time left ")
     assert "in load - KeyError: 'adc3', before its finally blocks have run" in " ".join(shown.split())
@@ -108,7 +111,7 @@ def test_a_paused_run_and_its_console(box: Any, script: ScriptWriter, client: Cl
 
 
 @pytest.mark.variant
-def test_the_only_pause_of_a_box_opens_without_an_id(box: Any, run: Starter, client: Client) -> None:
+def test_the_only_pause_of_a_box_opens_without_an_id(box: Callable[..., Any], run: Starter, client: Client) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
     console = box("console", size=SIZES[0])
@@ -121,7 +124,9 @@ def test_the_only_pause_of_a_box_opens_without_an_id(box: Any, run: Starter, cli
 
 @pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
-def test_the_table_shows_a_pause_and_opens_its_console(box: Any, run: Starter, client: Client, size: Any) -> None:
+def test_the_table_shows_a_pause_and_opens_its_console(
+    box: Callable[..., Any], run: Starter, client: Client, size: Any
+) -> None:
     run("import lager\nvolts = 3.3\nlager.pause('before the load', interactive=True, timeout=200)\n")
     id = client.paused()["id"]
     table = box("breakpoints", "--watch", size=size)
@@ -153,7 +158,7 @@ def test_the_table_shows_a_pause_and_opens_its_console(box: Any, run: Starter, c
 
 @pytest.mark.variant
 @pytest.mark.parametrize("size", SIZES)
-def test_a_failing_test(box: Any, script: ScriptWriter, tmp_path: Path, size: Any) -> None:
+def test_a_failing_test(box: Callable[..., Any], script: ScriptWriter, tmp_path: Path, size: Any) -> None:
     file = str(tmp_path / script(TEST, "test_it.py"))
     run = box(
         "python", "-m", "pytest", "--lager-pause", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", file, size=size

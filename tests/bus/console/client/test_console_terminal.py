@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -37,10 +37,10 @@ def paused(run: Starter, client: Client) -> Iterator[Any]:
 
 
 @pytest.fixture
-def console(terminal: TerminalStarter) -> Any:
+def console(terminal: TerminalStarter) -> Callable[..., Any]:
     """Open a console on a terminal of its own, and wait for its first prompt."""
 
-    def opener(id: str) -> Any:
+    def opener(id: str) -> Terminal:
         screen = terminal(LAGER, "python", "--console", id, TERM="dumb")
         screen.expect(f"lager: console of {id}: Ctrl-D leaves it")
         screen.expect(PROMPT)
@@ -60,7 +60,7 @@ def is_paused(client: Client, id: str) -> bool:
     return id in [pause["id"] for pause in client.list()]
 
 
-def test_a_session(paused: Any, console: Any, client: Client) -> None:
+def test_a_session(paused: Any, console: Callable[..., Any], client: Client) -> None:
     screen = console(paused)
     assert answer(screen, "readings['adc1']") == "1.25\n"
     assert answer(screen, "_ * 2") == "2.5\n"
@@ -89,7 +89,9 @@ def test_a_session(paused: Any, console: Any, client: Client) -> None:
 
 
 @pytest.mark.parametrize(("typed", "code"), [("exit()", 0), ("quit()", 0), ("import sys; sys.exit(3)", 3)])
-def test_leaving_leaves_the_script_paused(paused: Any, console: Any, client: Client, typed: str, code: int) -> None:
+def test_leaving_leaves_the_script_paused(
+    paused: Any, console: Callable[..., Any], client: Client, typed: str, code: int
+) -> None:
     screen = console(paused)
     screen.type(typed + "\r")
     assert screen.wait() == code
@@ -100,7 +102,7 @@ def test_leaving_leaves_the_script_paused(paused: Any, console: Any, client: Cli
 @pytest.mark.variant
 @pytest.mark.parametrize("source", ["while True: pass", "while True: print('x' * 60)"])
 def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(
-    paused: Any, console: Any, client: Client, source: str
+    paused: Any, console: Callable[..., Any], client: Client, source: str
 ) -> None:
     screen = console(paused)
     answer(screen, "print('begun'); " + "pass")
@@ -113,7 +115,7 @@ def test_ctrl_c_interrupts_the_evaluation_and_not_the_script(
     assert is_paused(client, paused)
 
 
-def test_ctrl_c_at_the_prompt_clears_the_line(paused: Any, console: Any, client: Client) -> None:
+def test_ctrl_c_at_the_prompt_clears_the_line(paused: Any, console: Callable[..., Any], client: Client) -> None:
     screen = console(paused)
     screen.type("1 + ")
     screen.expect("1 + ")
@@ -135,7 +137,9 @@ SLEEP = (
 
 
 @pytest.mark.variant
-def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused: Any, console: Any, client: Client) -> None:
+def test_ctrl_c_in_a_call_that_python_cannot_interrupt(
+    paused: Any, console: Callable[..., Any], client: Client
+) -> None:
     screen = console(paused)
     screen.type(SLEEP)
     screen.expect("begun\n")
@@ -147,7 +151,7 @@ def test_ctrl_c_in_a_call_that_python_cannot_interrupt(paused: Any, console: Any
     assert is_paused(client, paused)
 
 
-def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused: Any, console: Any) -> None:
+def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused: Any, console: Callable[..., Any]) -> None:
     screen = console(paused)
     screen.type("1 +" + CTRL_D + " 1\r")
     screen.expect("\n")
@@ -155,7 +159,7 @@ def test_ctrl_d_in_the_middle_of_a_line_does_not_lose_it(paused: Any, console: A
 
 
 @pytest.mark.variant
-def test_a_function_with_an_empty_line_can_be_pasted(paused: Any, console: Any) -> None:
+def test_a_function_with_an_empty_line_can_be_pasted(paused: Any, console: Callable[..., Any]) -> None:
     screen = console(paused)
     screen.type("def f():\r    a = local\r\r    return a + 1\r\rf()\r")
     screen.expect("11\n>>> ")
@@ -176,7 +180,7 @@ def test_input_typed_after_exit_is_left_for_the_next_reader(paused: Any, termina
 
 @pytest.mark.variant
 @pytest.mark.parametrize("typed", ["", "1 + 1", "while True: pass\r\r", "import time; time.sleep(600)\r", "def f():\r"])
-def test_a_resume_ends_the_console(paused: Any, console: Any, client: Client, typed: str) -> None:
+def test_a_resume_ends_the_console(paused: Any, console: Callable[..., Any], client: Client, typed: str) -> None:
     screen = console(paused)
     screen.type("'re' 'ady'\r")
     screen.expect("'ready'\n>>> ")
@@ -208,7 +212,7 @@ def test_what_was_being_typed_then_does_not_reach_the_shell(
 
 
 def test_two_consoles_beside_a_script_on_its_own_terminal(
-    terminal: TerminalStarter, client: Client, script: ScriptWriter, console: Any
+    terminal: TerminalStarter, client: Client, script: ScriptWriter, console: Callable[..., Any]
 ) -> None:
     screen = terminal(LAGER, "python", script(SCRIPT))
     screen.expect("press Enter")
@@ -244,7 +248,7 @@ lager.pause(interactive=True)
 
 
 def test_other_threads_keep_their_output(
-    terminal: TerminalStarter, client: Client, script: ScriptWriter, console: Any
+    terminal: TerminalStarter, client: Client, script: ScriptWriter, console: Callable[..., Any]
 ) -> None:
     screen = terminal(LAGER, "python", script(TALK))
     id = client.paused()["id"]
@@ -258,7 +262,7 @@ def test_other_threads_keep_their_output(
 
 
 def test_a_terminal_that_hangs_up_leaves_the_script_paused(
-    paused: Any, terminal: TerminalStarter, client: Client, console: Any
+    paused: Any, terminal: TerminalStarter, client: Client, console: Callable[..., Any]
 ) -> None:
     screen = console(paused)
     answer(screen, "1")
@@ -267,7 +271,7 @@ def test_a_terminal_that_hangs_up_leaves_the_script_paused(
     assert is_paused(client, paused)
 
 
-def test_help_and_the_debugger_come_back_to_the_prompt(paused: Any, console: Any) -> None:
+def test_help_and_the_debugger_come_back_to_the_prompt(paused: Any, console: Callable[..., Any]) -> None:
     screen = console(paused)
     assert "Return the number of items" in answer(screen, "help(len)")
     screen.type("help()\r")

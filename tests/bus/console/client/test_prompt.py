@@ -69,7 +69,7 @@ def paused(run: Starter, client: Client, request: pytest.FixtureRequest) -> Iter
 
 
 @pytest.fixture
-def console(screen: Callable[..., Screen], tmp_path: Path) -> Any:
+def console(screen: Callable[..., Screen], tmp_path: Path) -> Callable[..., Screen]:
     """Open a console on a screen of its own; what it remembers is the test's."""
 
     def opener(id: str, *options: str, size: Any = (80, 24), **env: str) -> Screen:
@@ -92,7 +92,7 @@ def answered(screen: Screen, typed: str, answer: str) -> str:
 
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_first_screen(paused: Any, console: Any, size: Any) -> None:
+def test_the_first_screen(paused: Any, console: Callable[..., Screen], size: Any) -> None:
     screen = console(paused, size=size)
     shown = at_prompt(screen)
     assert f"lager: console of {paused}: Ctrl-D leaves it" in shown
@@ -106,7 +106,7 @@ def test_the_first_screen(paused: Any, console: Any, size: Any) -> None:
 
 
 @pytest.mark.variant
-def test_values_and_statements(paused: Any, console: Any, client: Client) -> None:
+def test_values_and_statements(paused: Any, console: Callable[..., Screen], client: Client) -> None:
     screen = console(paused)
     at_prompt(screen)
     answered(screen, "readings['adc1'] * 2", "\n2.5\n")
@@ -119,7 +119,7 @@ def test_values_and_statements(paused: Any, console: Any, client: Client) -> Non
     assert paused in [pause["id"] for pause in client.list()]
 
 
-def test_several_lines(paused: Any, console: Any) -> None:
+def test_several_lines(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("for name in readings:" + ENTER)
@@ -135,7 +135,7 @@ def test_several_lines(paused: Any, console: Any) -> None:
 
 
 @pytest.mark.variant
-def test_500_lines_pasted_at_once(paused: Any, console: Any) -> None:
+def test_500_lines_pasted_at_once(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     text = "total = 0\n" + "def add(n):\n    global total\n\n    total += n\n\nadd(1)\n" * 83 + "print('sum', total)"
@@ -148,7 +148,7 @@ def test_500_lines_pasted_at_once(paused: Any, console: Any) -> None:
 
 
 @pytest.mark.variant
-def test_500_lines_pasted_without_bracketed_paste(paused: Any, console: Any) -> None:
+def test_500_lines_pasted_without_bracketed_paste(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type(("def add(n):\r    a = n\r\r    return a\r\r" * 40) + "add(83)\r")
@@ -156,7 +156,7 @@ def test_500_lines_pasted_without_bracketed_paste(paused: Any, console: Any) -> 
     assert "Error" not in at_prompt(screen)
 
 
-def test_completion_runs_no_property(paused: Any, console: Any) -> None:
+def test_completion_runs_no_property(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("supply.s" + TAB)
@@ -179,7 +179,7 @@ def test_completion_runs_no_property(paused: Any, console: Any) -> None:
     answered(screen, "type(supply).touched", "\n0\n")
 
 
-def test_ctrl_c_interrupts_the_running_statement(paused: Any, console: Any) -> None:
+def test_ctrl_c_interrupts_the_running_statement(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("while True: print('going on')" + ENTER + ENTER)
@@ -191,7 +191,7 @@ def test_ctrl_c_interrupts_the_running_statement(paused: Any, console: Any) -> N
 
 
 @pytest.mark.variant
-def test_ctrl_c_clears_the_line(paused: Any, console: Any) -> None:
+def test_ctrl_c_clears_the_line(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("1 + " + CTRL_C)
@@ -206,7 +206,7 @@ def test_ctrl_c_clears_the_line(paused: Any, console: Any) -> None:
 @pytest.mark.variant
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
 def test_a_repr_that_sleeps_forever_is_interrupted_and_a_value_of_ten_million_shortened(
-    paused: Any, console: Any
+    paused: Any, console: Callable[..., Screen]
 ) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
@@ -221,14 +221,16 @@ def test_a_repr_that_sleeps_forever_is_interrupted_and_a_value_of_ten_million_sh
 
 @pytest.mark.variant
 @pytest.mark.parametrize("paused", [HANGING], indirect=True, ids=["hanging"])
-def test_a_value_with_a_repr_that_sleeps_forever_is_given_up(paused: Any, console: Any) -> None:
+def test_a_value_with_a_repr_that_sleeps_forever_is_given_up(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, "[hangs]", "<list whose repr takes longer than 5 s>")
     answered(screen, "len(big)", "\n10000000\n")
 
 
-def test_a_call_that_cannot_be_interrupted_can_be_left(paused: Any, console: Any, tmp_path: Path) -> None:
+def test_a_call_that_cannot_be_interrupted_can_be_left(
+    paused: Any, console: Callable[..., Screen], tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "begun")
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
@@ -240,7 +242,7 @@ def test_a_call_that_cannot_be_interrupted_can_be_left(paused: Any, console: Any
     screen.wait()
 
 
-def test_the_history_is_kept_for_the_user_alone(paused: Any, console: Any, tmp_path: Path) -> None:
+def test_the_history_is_kept_for_the_user_alone(paused: Any, console: Callable[..., Screen], tmp_path: Path) -> None:
     screen = console(paused)
     at_prompt(screen)
     answered(screen, "'from the first'", "\n'from the first'\n")
@@ -258,7 +260,9 @@ def test_the_history_is_kept_for_the_user_alone(paused: Any, console: Any, tmp_p
 
 
 @pytest.mark.variant
-def test_without_a_writable_home_there_is_no_history(paused: Any, console: Any, tmp_path: Path) -> None:
+def test_without_a_writable_home_there_is_no_history(
+    paused: Any, console: Callable[..., Screen], tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     screen = console(paused, XDG_STATE_HOME=str(tmp_path / "file"))
     at_prompt(screen)
@@ -267,7 +271,7 @@ def test_without_a_writable_home_there_is_no_history(paused: Any, console: Any, 
     screen.until(lambda shown: shown.count("\n42\n") == 2)
 
 
-def test_console_commands(paused: Any, console: Any, client: Client) -> None:
+def test_console_commands(paused: Any, console: Callable[..., Screen], client: Client) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     answered(screen, ":where", "script.py:30 in work\n    lager.pause(")
@@ -287,7 +291,7 @@ def test_console_commands(paused: Any, console: Any, client: Client) -> None:
 
 
 @pytest.mark.variant
-def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused: Any, console: Any) -> None:
+def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused, size=(200, 60))
     at_prompt(screen)
     names = ":next, :step, :finish, :until, :where, :up, :down, :vars, :answer"
@@ -306,7 +310,7 @@ def test_a_console_explains_what_was_mistyped_and_what_a_name_is(paused: Any, co
 
 
 @pytest.mark.parametrize("pasted", [PASTE + "{}" + END_OF_PASTE, "{}"])
-def test_an_indented_block_is_pasted(paused: Any, console: Any, pasted: Any) -> None:
+def test_an_indented_block_is_pasted(paused: Any, console: Callable[..., Screen], pasted: Any) -> None:
     screen = console(paused)
     at_prompt(screen)
     block = "    if readings:\r        total = 40\r    total += 2\r    print('is', total)"
@@ -315,7 +319,7 @@ def test_an_indented_block_is_pasted(paused: Any, console: Any, pasted: Any) -> 
 
 
 @pytest.mark.variant
-def test_tab_completes_the_commands(paused: Any, console: Any) -> None:
+def test_tab_completes_the_commands(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type(":wh" + TAB)
@@ -345,7 +349,9 @@ def test_resumed_by_another_user_while_a_line_is_half_typed(
     shell.wait()
 
 
-def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any, client: Client) -> None:
+def test_the_bar_counts_down_and_says_who_else_is_here(
+    paused: Any, console: Callable[..., Screen], client: Client
+) -> None:
     one = console(paused)
     at_prompt(one)
     before = search(r"(\dm\d\ds) left", one.shown)[1]
@@ -360,7 +366,7 @@ def test_the_bar_counts_down_and_says_who_else_is_here(paused: Any, console: Any
 
 
 @pytest.mark.variant
-def test_two_writers_and_a_watcher(paused: Any, console: Any, client: Client) -> None:
+def test_two_writers_and_a_watcher(paused: Any, console: Callable[..., Screen], client: Client) -> None:
     one, two = console(paused), console(paused)
     at_prompt(one)
     at_prompt(two)
@@ -396,7 +402,7 @@ def test_two_writers_and_a_watcher(paused: Any, console: Any, client: Client) ->
     assert watcher.wait() == one.wait() == two.wait() == 0
 
 
-def test_no_color_and_colours(paused: Any, console: Any) -> None:
+def test_no_color_and_colours(paused: Any, console: Callable[..., Screen]) -> None:
     plain, coloured = console(paused, NO_COLOR="1"), console(paused)
     for screen in (plain, coloured):
         at_prompt(screen)
@@ -421,7 +427,7 @@ def test_a_dumb_terminal_has_a_plain_prompt(paused: Any, terminal: TerminalStart
     assert "\x1b" not in screen.screen.text
 
 
-def test_the_window_is_resized_while_a_line_is_typed(paused: Any, console: Any) -> None:
+def test_the_window_is_resized_while_a_line_is_typed(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("len('" + "x" * 60)

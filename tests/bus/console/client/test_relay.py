@@ -13,17 +13,17 @@ from lager.console.protocol import MessageDecoder, encode
 from tests.bus.console.frames import Frames
 from tests.client import Client
 from tests.fixtures import Starter
-from tests.processes import LAGER
+from tests.processes import LAGER, Process
 from tests.station import Station
 
 SCRIPT = "x = 1\nimport lager\nlager.pause(interactive=True, timeout=100)\n"
 
 
 @pytest.fixture
-def relay(start: Starter, until_the_end: ExitStack) -> Any:
+def relay(start: Starter, until_the_end: ExitStack) -> Callable[..., Any]:
     """Run `lager python --console ID --relay`; its frames, and the process."""
 
-    def opener(id: str) -> Any:
+    def opener(id: str) -> tuple[Frames, Process]:
         ours, theirs = socket.socketpair()
         until_the_end.callback(ours.close)
         with theirs:
@@ -34,7 +34,7 @@ def relay(start: Starter, until_the_end: ExitStack) -> Any:
     return opener
 
 
-def test_frames_on_standard_streams(run: Starter, client: Client, relay: Any) -> None:
+def test_frames_on_standard_streams(run: Starter, client: Client, relay: Callable[..., Any]) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, process = relay(id)
@@ -77,7 +77,7 @@ def test_a_client_that_reads_late_gets_all_and_why_it_ended(
 
 @pytest.mark.variant
 def test_the_next_lagerd_knows_a_console_for_one(
-    run: Starter, client: Client, relay: Any, own_station: Station
+    run: Starter, client: Client, relay: Callable[..., Any], own_station: Station
 ) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
@@ -90,14 +90,14 @@ def test_the_next_lagerd_knows_a_console_for_one(
     assert frames.until("ended")["ended"]["by"]["how"] == "console"
 
 
-def test_what_is_refused_is_a_frame(relay: Any) -> None:
+def test_what_is_refused_is_a_frame(relay: Callable[..., Any]) -> None:
     frames, process = relay("ffff")
     refused = frames.until("refused")["refused"]
     assert refused["kind"] == "NoSuchBreakpoint"
     assert process.wait() == 1
 
 
-def test_a_client_that_leaves_ends_its_relay(run: Starter, client: Client, relay: Any) -> None:
+def test_a_client_that_leaves_ends_its_relay(run: Starter, client: Client, relay: Callable[..., Any]) -> None:
     run(SCRIPT)
     id = client.paused()["id"]
     frames, process = relay(id)
@@ -127,7 +127,7 @@ def test_a_slow_watcher_blocks_no_console_and_learns_what_it_lost(
 
 
 @pytest.mark.variant
-def test_a_killed_script_ends_it_with_the_reason(run: Starter, client: Client, relay: Any) -> None:
+def test_a_killed_script_ends_it_with_the_reason(run: Starter, client: Client, relay: Callable[..., Any]) -> None:
     run(SCRIPT)
     pause = client.paused()
     frames, process = relay(pause["id"])

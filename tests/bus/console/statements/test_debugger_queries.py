@@ -50,7 +50,7 @@ def debugger(run: Starter, client: Client, raw: Callable[..., Raw]) -> Iterator[
     assert script.wait(PATIENCE) == 0
 
 
-def test_each_frame_shows_and_evaluates_its_own_names(debugger: Any) -> None:
+def test_each_frame_shows_and_evaluates_its_own_names(debugger: Debugger) -> None:
     threads = debugger.ask(threads=True)
     assert [(one["name"], one["paused"]) for one in threads] == [("MainThread", True), ("watcher", False)]
     frames = debugger.ask(frames=1)["frames"]
@@ -78,21 +78,21 @@ def test_each_frame_shows_and_evaluates_its_own_names(debugger: Any) -> None:
     "question", [{"frames": 99}, {"frames": "x"}, {"scopes": 0}, {"members": [99, 0, 0]}, {"members": 3},
                  {"hover": 3}, {"hover": {"path": 7}}, {"scopes": None}],
 )  # fmt: skip
-def test_a_question_about_nothing_gets_no_answer_and_harms_nothing(debugger: Any, question: Any) -> None:
+def test_a_question_about_nothing_gets_no_answer_and_harms_nothing(debugger: Debugger, question: Any) -> None:
     debugger.ask(frames=1)
     assert debugger.ask(**question) is None
     assert debugger.raw.evaluate("volts") == "3.3\n"
 
 
 @pytest.mark.variant
-def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger: Any) -> None:
+def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger: Debugger) -> None:
     debugger.raw.send(eval="1", frame=99)
     printed, done = debugger.raw.until("done")
     assert (done, "IndexError" in printed) == (False, True)
 
 
 @pytest.mark.variant
-def test_who_only_watches_is_not_answered(debugger: Any, client: Client, opened: Callable[..., Frames]) -> None:
+def test_who_only_watches_is_not_answered(debugger: Debugger, client: Client, opened: Callable[..., Frames]) -> None:
     watching = opened(client.list()[0]["id"], watch=True)
     watching.until("hello")
     watching.send(ask=1, threads=True)

@@ -1,6 +1,7 @@
 """`:up` and `:down`: names are looked up in another frame of the pause."""
 
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,7 +40,7 @@ def nested(run: Starter, client: Client) -> Iterator[Any]:
     assert script.wait() == 0
 
 
-def typed(lager: Command, id: Any, *lines: Any) -> Any:
+def typed(lager: Command, id: Any, *lines: Any) -> "subprocess.CompletedProcess[str]":
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ work()
 """
 
 
-def typed(lager: Command, id: Any, *lines: Any) -> Any:
+def typed(lager: Command, id: Any, *lines: Any) -> "subprocess.CompletedProcess[str]":
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 

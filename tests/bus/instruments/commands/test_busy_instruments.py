@@ -12,14 +12,14 @@ import pytest
 from tests.bus.instruments.safe_bench import INSTRUMENTS
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter
-from tests.processes import LAGER
+from tests.processes import LAGER, Process
 
 EXAMPLE = str(Path(__file__).parents[4] / "examples/inspect_bench.py")
 pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def paused(start: Starter, client: Client) -> Any:
+def paused(start: Starter, client: Client) -> tuple[Process, dict[str, Any]]:
     """The README's example, paused while it holds daq1."""
     process = start(LAGER, "python", EXAMPLE)
     pause = client.paused()
@@ -30,7 +30,9 @@ def number(shown: str) -> float:
     return float(shown.split()[0])
 
 
-def test_commands_work_beside_the_paused_example(paused: Any, client: Client, lager: Command) -> None:
+def test_commands_work_beside_the_paused_example(
+    paused: tuple[Process, dict[str, Any]], client: Client, lager: Command
+) -> None:
     process, pause = paused
     process.out.expect("before the pause: {'adc1': 0.0")
     assert "supply2 (channel 1)" in lager("supply", "supply2", "state").stdout
@@ -46,7 +48,9 @@ def test_commands_work_beside_the_paused_example(paused: Any, client: Client, la
     assert number(lager("adc", "adc1").stdout) == pytest.approx(3.3, abs=0.01)
 
 
-def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(paused: Any, client: Client, lager: Command) -> None:
+def test_a_busy_instrument_says_who_holds_it_where_and_what_to_do(
+    paused: tuple[Process, dict[str, Any]], client: Client, lager: Command
+) -> None:
     _, pause = paused
     refused = lager("adc", "adc1")
     assert refused.returncode == 75
@@ -146,7 +150,9 @@ def test_a_second_claim_by_the_holder_itself_says_so(run: Starter) -> None:
     assert "in this script. Use the net supply2, or close() it first." in said
 
 
-def test_a_command_waits_for_a_busy_instrument(paused: Any, client: Client, start: Starter) -> None:
+def test_a_command_waits_for_a_busy_instrument(
+    paused: tuple[Process, dict[str, Any]], client: Client, start: Starter
+) -> None:
     process, pause = paused
     waiting = start(LAGER, "adc", "adc2", "--wait", "30")
     client.expect("Queued")
@@ -178,7 +184,9 @@ def test_two_channels_of_one_supply(run: Starter, lager: Command) -> None:
 
 
 @pytest.mark.variant
-def test_a_script_killed_while_it_holds_frees_it_at_once(paused: Any, client: Client, lager: Command) -> None:
+def test_a_script_killed_while_it_holds_frees_it_at_once(
+    paused: tuple[Process, dict[str, Any]], client: Client, lager: Command
+) -> None:
     _, pause = paused
     os.kill(pause["pid"], signal.SIGKILL)
     client.expect("Released")

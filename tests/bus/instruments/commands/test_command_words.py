@@ -4,9 +4,9 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +25,7 @@ def own_configuration(station: Station, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def defaults(lager: Command) -> Iterator[Any]:
+def defaults(lager: Command) -> "Iterator[Callable[..., subprocess.CompletedProcess[str]]]":
     """Sets default nets, and removes them after the test."""
     yield lambda *words: lager("defaults", "add", *words)
     lager("defaults", "delete-all", "--yes")
@@ -131,7 +131,9 @@ def test_without_a_net_the_nets_of_the_type_are_listed(lager: Command, command: 
     assert [line.split()[0] for line in listed] == ["NET", *(net["name"] for net in every if net["type"] == type)]
 
 
-def test_a_default_net_stands_for_a_net_that_is_left_out(lager: Command, defaults: Any) -> None:
+def test_a_default_net_stands_for_a_net_that_is_left_out(
+    lager: Command, defaults: "Callable[..., subprocess.CompletedProcess[str]]"
+) -> None:
     defaults("--supply-net", "supply3", "--dac-net", "dac1", "--gpio-net", "gpo1")
     assert lager("supply", "voltage", "2.5").stdout == "2.5 V\n"
     assert "supply3 (channel 2)" in lager("supply").stdout

@@ -1,9 +1,9 @@
 """A driver of one's own is used by scripts, commands, through a pause and by the safe state like lager's."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -40,7 +40,7 @@ def device() -> P100:
 
 
 @pytest.fixture
-def nets(tmp_path: Path, device: P100) -> Iterator[Any]:
+def nets(tmp_path: Path, device: P100) -> Iterator[str]:
     drivers = tmp_path / "drivers"
     drivers.mkdir(mode=0o755)
     (drivers / "p100.py").write_text((PAGES / "drivers.md").read_text().split("# p100.py\n")[1].split("```")[0])
@@ -54,9 +54,9 @@ def nets(tmp_path: Path, device: P100) -> Iterator[Any]:
 
 
 def test_script_command_pause_and_safe_state_use_it(
-    nets: Any, device: P100, lager: Command, start: Starter, script: ScriptWriter, client: Client, own_station: Station
+    nets: str, device: P100, lager: Command, start: Starter, script: ScriptWriter, client: Client, own_station: Station
 ) -> None:
-    def run(*words: str) -> Any:
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
         return lager(*words, LAGER_NETS=nets)
 
     assert run("nets", "check").stdout.splitlines()[1].split() == ["OK", "acme1", "P100", "ACME,P100,1,1.0"]
@@ -75,7 +75,7 @@ def test_script_command_pause_and_safe_state_use_it(
     assert not device.output.on
 
 
-def test_the_drivers_are_listed_and_a_broken_one_with_its_reason(nets: Any, lager: Command) -> None:
+def test_the_drivers_are_listed_and_a_broken_one_with_its_reason(nets: str, lager: Command) -> None:
     listed = lager("nets", "drivers", LAGER_NETS=nets)
     assert listed.returncode == 1
     assert "P100" in listed.stdout

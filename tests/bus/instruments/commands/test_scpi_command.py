@@ -1,8 +1,8 @@
 """`lager scpi`: any instrument by its own words, from the command line and through a pause."""
 
 import json
+import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +24,7 @@ def nets(bench: Process, tmp_path: Path, station: Station) -> str:
 
 
 def test_a_query_is_printed_and_a_command_is_sent(lager: Command, nets: str) -> None:
-    def scpi(*words: str) -> Any:
+    def scpi(*words: str) -> "subprocess.CompletedProcess[str]":
         return lager("scpi", *words, LAGER_NETS=nets)
 
     asked = scpi("raw", "*IDN?")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -17,7 +18,7 @@ from lager.bus.received import Call, Signal
 from lager.errors import AccessDenied, InstrumentBusy, InvalidArgument, NoSuchInstrument
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, Process
 from tests.station import Station
 
 INSTRUMENTS = "com.lager.Instruments"
@@ -56,15 +57,15 @@ sys.exit(any(os.wait()[1] for n in range(200)))
 
 
 @pytest.fixture
-def key(request: pytest.FixtureRequest) -> Any:
+def key(request: pytest.FixtureRequest) -> str:
     return "k" + str(abs(hash(request.node.nodeid)))
 
 
 @pytest.fixture
-def hold(start: Starter, script: ScriptWriter, key: Any) -> Any:
+def hold(start: Starter, script: ScriptWriter, key: str) -> Callable[..., Any]:
     """Start a process that holds the instrument."""
 
-    def holder(text: Any = HOLD, **env: Any) -> Any:
+    def holder(text: Any = HOLD, **env: Any) -> Process:
         name = script(text.replace("KEY", key), f"hold{len(os.listdir())}.py")
         return start(sys.executable, name, stdin=subprocess.PIPE, **env)
 
@@ -94,7 +95,7 @@ def say(process: Any, line: Any = "\n") -> None:
     process.stdin.flush()
 
 
-def test_one_holder_until_it_releases(hold: Any, client: Client, key: Any) -> None:
+def test_one_holder_until_it_releases(hold: Callable[..., Any], client: Client, key: str) -> None:
     process = hold()
     process.out.expect("holding")
     lease = leases(client)[key]
@@ -108,7 +109,7 @@ def test_one_holder_until_it_releases(hold: Any, client: Client, key: Any) -> No
     assert released(client, key) == "gone"
 
 
-def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Client, key: Any) -> None:
+def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Client, key: str) -> None:
     """As in the moment before lagerd hears of a release."""
     lease = claim(client, key)
     assert key in leases(client)
@@ -119,7 +120,7 @@ def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Client, key:
 
 
 def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(
-    hold: Any, own_station: Station, client: Client, key: Any
+    hold: Callable[..., Any], own_station: Station, client: Client, key: str
 ) -> None:
     process = hold()
     process.out.expect("holding")
@@ -132,7 +133,7 @@ def test_kill_9_of_the_holder_frees_it_within_100_ms_and_leaves_no_file(
 
 
 def test_ctrl_c_during_a_grant_leaves_the_instrument_to_the_next(
-    start: Starter, script: ScriptWriter, key: Any
+    start: Starter, script: ScriptWriter, key: str
 ) -> None:
     text = """
         import signal
@@ -186,7 +187,7 @@ def test_a_grant_at_the_end_of_the_wait_leaks_no_descriptor(station: Station) ->
     os.close(reader)
 
 
-def test_a_forked_child_holds_nothing(hold: Any, client: Client, key: Any) -> None:
+def test_a_forked_child_holds_nothing(hold: Callable[..., Any], client: Client, key: str) -> None:
     """Neither after its parent has released nor after its parent was killed."""
     text = HOLD.replace('print("holding"', "child = os.fork()\nif child == 0:\n    signal.pause()\nprint('holding'")
     process = hold("import signal" + text)
@@ -203,7 +204,7 @@ def test_a_forked_child_holds_nothing(hold: Any, client: Client, key: Any) -> No
 
 @pytest.mark.variant
 def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_dies(
-    hold: Any, client: Client, key: Any
+    hold: Callable[..., Any], client: Client, key: str
 ) -> None:
     text = HOLD.replace("lease = claim(", "lease = _claim(").replace(
         "from lager.instruments.lease import claim",
@@ -223,7 +224,9 @@ def test_a_child_with_a_copy_of_the_descriptor_holds_nothing_when_its_parent_die
     os.close(claim(client, key))
 
 
-def test_a_script_that_executes_another_program_releases_its_instruments(hold: Any, client: Client, key: Any) -> None:
+def test_a_script_that_executes_another_program_releases_its_instruments(
+    hold: Callable[..., Any], client: Client, key: str
+) -> None:
     process = hold(HOLD.replace("lease.release()", "os.execvp('sleep', ['sleep', '600'])"))
     process.out.expect("holding")
     say(process)
@@ -233,7 +236,9 @@ def test_a_script_that_executes_another_program_releases_its_instruments(hold: A
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(hold: Any, times: int) -> None:
+def test_a_script_that_executes_itself_again_is_not_refused_by_its_own_lease(
+    hold: Callable[..., Any], times: int
+) -> None:
     process = hold(HOLD.replace("lease.release()", "os.execv(sys.executable, [sys.executable, *sys.argv])"))
     for _ in range(times):
         process.out.expect("holding")
@@ -248,7 +253,7 @@ ALL_INHERITABLE = (
 
 @pytest.mark.variant
 def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program(
-    hold: Any, client: Client, key: Any
+    hold: Callable[..., Any], client: Client, key: str
 ) -> None:
     becomes = f"{ALL_INHERITABLE}; os.execvp('sleep', ['sleep', '600'])"
     process = hold(HOLD.replace("lease.release()", becomes))
@@ -272,7 +277,7 @@ def test_a_script_with_inheritable_descriptors_keeps_no_lease_as_another_program
         "subprocess.run(LOOK, close_fds=False, preexec_fn=lambda: None)",
     ],
 )
-def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Any, child: str) -> None:
+def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Callable[..., Any], child: str) -> None:
     text = HOLD.replace("lease.release()", child + "\nlease.release()")
     process = hold("import shlex, subprocess\nLOOK = ['/bin/ls', '-l', '/proc/self/fd']\n" + text)
     process.out.expect("holding")
@@ -283,7 +288,7 @@ def test_no_program_that_a_script_starts_gets_a_copy_of_a_lease(hold: Any, child
 
 
 def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(
-    hold: Any, own_station: Station, client: Client, key: Any
+    hold: Callable[..., Any], own_station: Station, client: Client, key: str
 ) -> None:
     process = hold()
     process.out.expect("holding")
@@ -299,7 +304,7 @@ def test_a_restart_of_lagerd_keeps_leases_and_notices_their_end(
 
 @pytest.mark.variant
 def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(
-    hold: Any, own_station: Station, client: Client, key: Any
+    hold: Callable[..., Any], own_station: Station, client: Client, key: str
 ) -> None:
     process = hold()
     process.out.expect("holding")
@@ -311,7 +316,7 @@ def test_an_instrument_whose_holder_died_while_lagerd_was_down_is_free(
     os.close(claim(client, key))
 
 
-def test_the_queue_survives_lagerd(hold: Any, own_station: Station, client: Client, key: Any) -> None:
+def test_the_queue_survives_lagerd(hold: Callable[..., Any], own_station: Station, client: Client, key: str) -> None:
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -323,7 +328,7 @@ def test_the_queue_survives_lagerd(hold: Any, own_station: Station, client: Clie
     second.out.expect("holding")
 
 
-def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Client, key: Any) -> None:
+def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Client, key: str) -> None:
     fd = claim(client, key, name="psu")
     began = time.monotonic()
     with pytest.raises(InstrumentBusy, match="psu is held by"):
@@ -332,7 +337,7 @@ def test_a_wait_that_times_out_says_who_holds_the_instrument(client: Client, key
     os.close(fd)
 
 
-def test_a_dead_waiter_is_skipped(hold: Any, client: Client, station: Station, key: Any) -> None:
+def test_a_dead_waiter_is_skipped(hold: Callable[..., Any], client: Client, station: Station, key: str) -> None:
     first = hold()
     first.out.expect("holding")
     second = hold(WAIT="60")
@@ -350,7 +355,7 @@ def test_a_dead_waiter_is_skipped(hold: Any, client: Client, station: Station, k
 
 @pytest.mark.variant
 def test_the_refusal_names_the_pause_and_how_to_open_its_console(
-    run: Starter, client: Client, lager: Command, key: Any
+    run: Starter, client: Client, lager: Command, key: str
 ) -> None:
     text = (
         "from lager import pause\nfrom lager.instruments.lease import claim\n"
@@ -376,13 +381,13 @@ def test_an_invalid_key_is_refused(client: Client, bad: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"wait": -1.0}, {"wait": float("nan")}, {"wait": "1"}, {"net": 3}])
-def test_invalid_details_are_refused(client: Client, key: Any, wrong: Any) -> None:
+def test_invalid_details_are_refused(client: Client, key: str, wrong: Any) -> None:
     with pytest.raises(InvalidArgument):
         claim(client, key, **wrong)
 
 
 def test_only_the_holder_releases_and_what_is_denied_is_logged(
-    hold: Any, own_station: Station, client: Client, key: Any
+    hold: Callable[..., Any], own_station: Station, client: Client, key: str
 ) -> None:
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
@@ -392,7 +397,7 @@ def test_only_the_holder_releases_and_what_is_denied_is_logged(
         client.call("Release", "s", "nothing-of-the-kind", name=INSTRUMENTS)
 
 
-def test_the_lease_is_a_lock_that_cannot_be_written(client: Client, key: Any) -> None:
+def test_the_lease_is_a_lock_that_cannot_be_written(client: Client, key: str) -> None:
     fd = claim(client, key)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(fd, b"x")
@@ -402,7 +407,7 @@ def test_the_lease_is_a_lock_that_cannot_be_written(client: Client, key: Any) ->
 
 @pytest.mark.slow
 def test_two_hundred_processes_take_turns_in_order(
-    start: Starter, script: ScriptWriter, client: Client, tmp_path: Path, key: Any
+    start: Starter, script: ScriptWriter, client: Client, tmp_path: Path, key: str
 ) -> None:
     """Never two at once, none starves, and first come, first served."""
     gate = claim(client, key)
@@ -415,7 +420,7 @@ def test_two_hundred_processes_take_turns_in_order(
 
 @pytest.mark.parametrize("claims", [40, 300])
 def test_whoever_looks_all_the_time_never_makes_a_claim_fail(
-    client: Client, station: Station, key: Any, claims: int
+    client: Client, station: Station, key: str, claims: int
 ) -> None:
     """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
     watcher, counts = Client(station.address), {"looks": 0, "met": 0}
@@ -453,7 +458,7 @@ def test_whoever_looks_all_the_time_never_makes_a_claim_fail(
     assert counts["looks"] > 10
 
 
-def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client: Client, key: Any) -> None:
+def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client: Client, key: str) -> None:
     fd = claim(client, key)
     assert client.expect("Claimed").args[0] == key
     with pytest.raises(InstrumentBusy):

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def adapters(tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def nets(tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch) -> Any:
+def nets(tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Write a nets file: each keyword is a net and an instrument of the same name, its value the path."""
 
     def write(**paths: object) -> None:
@@ -80,10 +80,10 @@ def nets(tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 @pytest.fixture
-def holder(start: Starter, script: ScriptWriter) -> Any:
+def holder(start: Starter, script: ScriptWriter) -> Callable[..., Any]:
     """A script that executes commands; what it printed."""
 
-    def begin() -> Any:
+    def begin() -> Callable[..., str]:
         process: Process = start("python", script(HOLDER), stdin=subprocess.PIPE)
 
         def tell(line: str) -> str:
@@ -96,7 +96,9 @@ def holder(start: Starter, script: ScriptWriter) -> Any:
     return begin
 
 
-def test_every_name_of_a_port_is_one_lease(adapters: Adapters, nets: Any, holder: Any, lager: Command) -> None:
+def test_every_name_of_a_port_is_one_lease(
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any], lager: Command
+) -> None:
     tty_path = adapters.plug("by-id", "by-path")
     nets(by_id=adapters.folder / "by-id", by_path=adapters.folder / "by-path", plain=tty_path)
     one = holder()
@@ -151,7 +153,9 @@ def test_a_net_that_is_reserved_for_a_run_holds_every_name_of_its_port(
 
 
 @pytest.mark.variant
-def test_a_script_that_holds_the_port_under_another_name_says_so(adapters: Adapters, nets: Any, holder: Any) -> None:
+def test_a_script_that_holds_the_port_under_another_name_says_so(
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any]
+) -> None:
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
     one("hold by_id")
@@ -161,7 +165,7 @@ def test_a_script_that_holds_the_port_under_another_name_says_so(adapters: Adapt
 
 
 def test_a_claim_waits_for_a_port_under_another_name(
-    adapters: Adapters, nets: Any, holder: Any, start: Starter, client: Client
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any], start: Starter, client: Client
 ) -> None:
     nets(by_id=adapters.folder / "by-id", plain=adapters.plug("by-id"))
     one = holder()
@@ -177,7 +181,7 @@ def test_a_claim_waits_for_a_port_under_another_name(
 
 
 def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(
-    adapters: Adapters, nets: Any, holder: Any, lager: Command
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any], lager: Command
 ) -> None:
     adapters.plug("dut")
     nets(dut=adapters.folder / "dut", other=adapters.folder / "other")
@@ -195,7 +199,7 @@ def test_a_port_that_is_plugged_in_again_during_a_hold_stays_the_holders(
 
 @pytest.mark.variant
 def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(
-    adapters: Adapters, nets: Any, holder: Any, lager: Command
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any], lager: Command
 ) -> None:
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
@@ -212,7 +216,7 @@ def test_of_two_links_that_swap_each_stays_with_the_holder_of_its_name(
 
 
 def test_a_link_that_later_leads_to_another_users_port_is_not_opened(
-    adapters: Adapters, nets: Any, holder: Any
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any]
 ) -> None:
     adapters.plug("a")
     second = adapters.plug()
@@ -230,7 +234,7 @@ def test_a_link_that_later_leads_to_another_users_port_is_not_opened(
 
 @pytest.mark.variant
 def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(
-    adapters: Adapters, nets: Any, holder: Any, lager: Command
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any], lager: Command
 ) -> None:
     first, second = adapters.plug("a"), adapters.plug("b")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")
@@ -246,7 +250,7 @@ def test_a_port_that_is_still_open_under_the_name_it_had_is_said_to_be(
 
 @pytest.mark.variant
 def test_a_lease_of_an_unplugged_adapter_blocks_no_claim(
-    adapters: Adapters, nets: Any, holder: Any, lager: Command
+    adapters: Adapters, nets: Callable[..., None], holder: Callable[..., Any], lager: Command
 ) -> None:
     first = adapters.plug("a")
     nets(a=adapters.folder / "a", b=adapters.folder / "b")

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.station import Station
 
 
 def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     own_station.kill_lagerd()
@@ -28,7 +29,7 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(
     assert not nets.is_on()
 
 
-def made_safe_without_lagerd(station: Station, holder: Any, nets: SafeBench, client: Client) -> None:
+def made_safe_without_lagerd(station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client) -> None:
     """A script is killed, and its output goes off, while there is no lagerd; the next lagerd has told of it."""
     process = holder()
     until_kept_ready(station)
@@ -42,14 +43,14 @@ def made_safe_without_lagerd(station: Station, holder: Any, nets: SafeBench, cli
 
 @pytest.mark.variant
 def test_what_a_script_leaves_on_while_there_is_no_lagerd_is_off_at_once(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     made_safe_without_lagerd(own_station, holder, nets, client)  # and it is recorded
     os.close(claim(client, nets.key(), wait=60.0))
 
 
 def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses_of_others(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client, run: Starter
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client, run: Starter
 ) -> None:
     run("import lager; lager.pause('look')")
     client.paused()
@@ -62,7 +63,7 @@ def test_what_is_switched_off_while_there_is_no_lagerd_is_a_change_of_the_pauses
 
 @pytest.mark.variant
 def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_to_it(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client, run: Starter
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client, run: Starter
 ) -> None:
     run("import lager; lager.pause('look')")
     client.paused()
@@ -81,7 +82,7 @@ def test_what_the_next_lagerd_makes_safe_is_a_change_of_the_pauses_that_return_t
 
 @pytest.mark.variant
 def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     process = holder(HOLD.replace("signal.pause()", "supply.close(); print('closed', flush=True); signal.pause()"))
     process.out.expect("closed")
@@ -94,7 +95,7 @@ def test_a_script_that_closed_its_net_leaves_it_on_whatever_happens_to_lagerd(
 
 
 def test_a_claim_that_was_never_released_is_found_after_a_reboot(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     own_station.kill_lagerd()
@@ -113,7 +114,7 @@ def test_a_claim_that_was_never_released_is_found_after_a_reboot(
 
 @pytest.mark.variant
 def test_lagerd_is_killed_while_the_instrument_is_made_safe(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     process.kill()
@@ -126,7 +127,7 @@ def test_lagerd_is_killed_while_the_instrument_is_made_safe(
 
 
 def test_a_restart_of_lagerd_forgets_no_safe_state(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     process = holder()
     own_station.kill_lagerd()
@@ -138,7 +139,7 @@ def test_a_restart_of_lagerd_forgets_no_safe_state(
 
 
 def test_a_release_waits_for_the_next_lagerd(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client, tmp_path: Path
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client, tmp_path: Path
 ) -> None:
     closes = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\nsupply.close()\n"
     process = holder(HOLD.replace("signal.pause()", closes))

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.station import Station
 
 
 def test_a_killed_script_leaves_its_supply_off_which_is_a_change_of_the_pauses_of_others(
-    holder: Any, nets: SafeBench, client: Client
+    holder: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     client.start(client.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "0ddba115"}, timeout=None))
     assert client.paused()["id"] == "0ddba115"
@@ -65,7 +66,7 @@ def test_a_killed_script_leaves_nothing_on_and_no_pause_whatever_a_stopped_child
 
 
 def test_a_claim_that_waits_comes_after_the_safe_state(
-    holder: Any, nets: SafeBench, client: Client, station: Station
+    holder: Callable[..., Any], nets: SafeBench, client: Client, station: Station
 ) -> None:
     process = holder()
     waiter = Client(station.address)
@@ -85,7 +86,7 @@ def test_a_claim_that_waits_comes_after_the_safe_state(
 
 @pytest.mark.variant
 def test_a_claim_that_does_not_wait_says_that_the_instrument_is_being_made_safe(
-    holder: Any, nets: SafeBench, bench: Process, client: Client, lager: Command
+    holder: Callable[..., Any], nets: SafeBench, bench: Process, client: Client, lager: Command
 ) -> None:
     process = holder()
     bench.kill(signal.SIGSTOP)  # so that the instrument does not answer
@@ -124,7 +125,9 @@ signal.pause()
     assert details["reason"] == "dac1 0 V; gpo1 level 0"
 
 
-def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(nets: SafeBench, holder: Any, client: Client) -> None:
+def test_a_net_without_a_safe_state_is_free_at_once_and_stays_on(
+    nets: SafeBench, holder: Callable[..., Any], client: Client
+) -> None:
     nets.add()
     process = holder()
     process.kill()

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,7 +107,9 @@ def test_off_reaches_through_a_pause_and_the_script_goes_on(
     assert script.wait() == 0
 
 
-def test_off_leaves_a_running_script_alone_and_says_who_it_is(nets: SafeBench, holder: Any, lager: Command) -> None:
+def test_off_leaves_a_running_script_alone_and_says_who_it_is(
+    nets: SafeBench, holder: Callable[..., Any], lager: Command
+) -> None:
     process = holder()
     done = lager("off")
     assert done.returncode == 1
@@ -150,7 +153,7 @@ def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do
 
 
 def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(
-    nets: SafeBench, holder: Any, client: Client, lager: Command
+    nets: SafeBench, holder: Callable[..., Any], client: Client, lager: Command
 ) -> None:
     process = holder()
     text = nets.path.read_text()

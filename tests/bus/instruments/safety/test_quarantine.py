@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from tests.station import Station
 
 
 def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_cleared(
-    own_station: Station, holder: Any, nets: SafeBench, client: Client, lager: Command
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client, lager: Command
 ) -> None:
     """Also after lagerd was killed and started again."""
     process = holder()
@@ -48,7 +49,7 @@ def test_an_instrument_that_cannot_be_made_safe_is_quarantined_until_it_is_clear
 
 @pytest.mark.slow
 def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(
-    own_station: Station, holder: Any, nets: SafeBench, bench: Process, client: Client
+    own_station: Station, holder: Callable[..., Any], nets: SafeBench, bench: Process, client: Client
 ) -> None:
     process = holder()
     until_kept_ready(own_station)
@@ -80,7 +81,7 @@ def test_a_process_that_is_stopped_while_it_makes_safe_ends_in_quarantine(
 
 @pytest.mark.variant
 def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(
-    holder: Any, nets: SafeBench, client: Client, lager: Command, terminal: TerminalStarter
+    holder: Callable[..., Any], nets: SafeBench, client: Client, lager: Command, terminal: TerminalStarter
 ) -> None:
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
@@ -106,7 +107,9 @@ def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(
     assert lager("instruments", "clear", "psu1", "--yes").returncode == 1
 
 
-def test_the_documented_end_of_a_quarantine(holder: Any, nets: SafeBench, client: Client, lager: Command) -> None:
+def test_the_documented_end_of_a_quarantine(
+    holder: Callable[..., Any], nets: SafeBench, client: Client, lager: Command
+) -> None:
     process = holder()
     nets.path.write_text(nets.path.read_text().replace("DP821", "DP832"))
     process.kill()

@@ -17,7 +17,7 @@ from lagerd.bench.nets import NetEntry
 from lagerd.bench.thread import running
 from tests.client import Client
 from tests.fixtures import ScriptWriter, Starter
-from tests.processes import LAGER
+from tests.processes import LAGER, Process
 
 INSTRUMENTS = "com.lager.Instruments"
 # The clock of its keepalive is the test's: it says when it waits, and waits for a line.
@@ -71,7 +71,7 @@ def nets_file(folder: Path, line: str) -> str:
 @pytest.fixture
 def paused(
     simulated: Simulated, client: Client, start: Starter, script: ScriptWriter, tmp_path: Path, until_the_end: ExitStack
-) -> Any:
+) -> tuple[Process, dict[str, Any], int]:
     """The script, its pause, and its clock, which a line moves on."""
     nets = nets_file(tmp_path, "deadman = 60")
     ticks, clock = os.pipe()
@@ -84,7 +84,7 @@ def paused(
 
 @pytest.mark.parametrize("ends", ["resume", "kill -9"])
 def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_it(
-    ends: str, simulated: Simulated, client: Client, paused: Any
+    ends: str, simulated: Simulated, client: Client, paused: tuple[Process, dict[str, Any], int]
 ) -> None:
     process, pause, clock = paused
     assert simulated.supply.watchdog.armed
@@ -110,7 +110,7 @@ def test_a_pause_of_30_minutes_keeps_an_output_with_a_watchdog_and_a_kill_drops_
 
 
 def test_a_loan_disarms_the_watchdog_and_its_end_arms_it_again(
-    simulated: Simulated, client: Client, paused: Any, tmp_path: Path
+    simulated: Simulated, client: Client, paused: tuple[Process, dict[str, Any], int], tmp_path: Path
 ) -> None:
     process, pause, _ = paused
     key = file.load(tmp_path / "nets.toml").instruments["psu1"].key

@@ -6,6 +6,7 @@ import re
 import socket
 import tomllib
 from pathlib import Path
+from re import Pattern
 from typing import Any
 
 from tests.bus.instruments.safe_bench import INSTRUMENTS
@@ -34,14 +35,14 @@ def changes(client: Client, pause: Any) -> Any:
     return found["changes"]
 
 
-def printed(process: Any) -> Any:
+def printed(process: Any) -> list[Any]:
     """The lines about changes that a resumed script has printed."""
     process.out.expect("goes on")
     process.wait()
     return re.findall(r"^  (\w+ [\w.]+ \S+ → .*)$", process.err.rest(), re.MULTILINE)
 
 
-def line(text: Any, how: Any) -> Any:
+def line(text: Any, how: Any) -> Pattern[Any]:
     return re.compile(rf"{re.escape(text)} \({ME}, {re.escape(how)}, \d\d:\d\d:\d\d\)\Z")
 
 

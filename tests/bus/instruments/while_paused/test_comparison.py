@@ -1,7 +1,7 @@
 """What differs at the resume from what was read at the pause, although no change was reported."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +85,11 @@ print("goes on", flush=True)
 
 
 @pytest.fixture
-def silent_at(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def silent_at(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Make the instrument of supply2 one that keeps silent at a question, until it is told to go on."""
     made = []
 
-    def make(question: Any, timeout: Any) -> Any:
+    def make(question: Any, timeout: Any) -> HeldInstrument:
         made.append(HeldInstrument(question))
         nets = tmp_path / "silent.toml"
         nets.write_text(
@@ -104,7 +104,9 @@ def silent_at(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         instrument.close()
 
 
-def test_a_resume_during_the_first_reading_cancels_it(run: Starter, client: Client, silent_at: Any) -> None:
+def test_a_resume_during_the_first_reading_cancels_it(
+    run: Starter, client: Client, silent_at: Callable[..., Any]
+) -> None:
     instrument = silent_at(":SOUR1:VOLT?", 60)
     process = run(HOLDS_ONE)
     pause = client.paused()
@@ -119,7 +121,7 @@ def test_a_resume_during_the_first_reading_cancels_it(run: Starter, client: Clie
 
 
 def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(
-    run: Starter, client: Client, silent_at: Any
+    run: Starter, client: Client, silent_at: Callable[..., Any]
 ) -> None:
     instrument = silent_at(":SOUR1:VOLT 1", 60)
     process = run(HOLDS_ONE)
@@ -134,7 +136,9 @@ def test_an_instrument_that_is_dead_at_the_resume_is_one_line_after_a_second(
 
 
 @pytest.mark.variant
-def test_an_instrument_that_is_dead_at_the_pause_is_one_line(run: Starter, client: Client, silent_at: Any) -> None:
+def test_an_instrument_that_is_dead_at_the_pause_is_one_line(
+    run: Starter, client: Client, silent_at: Callable[..., Any]
+) -> None:
     silent_at(":SOUR1:VOLT?", 0.2)
     process = run(HOLDS_ONE)
     pause = client.paused()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,7 +15,7 @@ from lager.errors import InstrumentBusy, InvalidArgument, NoSuchInstrument
 from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter
-from tests.processes import PATIENCE
+from tests.processes import PATIENCE, Process
 from tests.station import Station
 
 LENDER = """
@@ -57,10 +58,10 @@ of_impatient_lagerd = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def lent(nets: SafeBench, run: Starter, client: Client) -> Any:
+def lent(nets: SafeBench, run: Starter, client: Client) -> Callable[..., Any]:
     """Start a script that holds supply2, and lend it; return the script and its pause."""
 
-    def begin(**options: Any) -> Any:
+    def begin(**options: Any) -> tuple[Process, dict[str, Any]]:
         process = run(LENDER)
         pause = client.paused()
         lend(client, pause, nets, **options)
@@ -70,7 +71,7 @@ def lent(nets: SafeBench, run: Starter, client: Client) -> Any:
 
 
 @pytest.fixture
-def borrower(start: Starter, script: ScriptWriter, until_the_end: ExitStack) -> Any:
+def borrower(start: Starter, script: ScriptWriter, until_the_end: ExitStack) -> Callable[..., Any]:
     """Start a script that borrows supply2; `says` lets it use the instrument and returns what it prints."""
 
     def begin() -> Any:
@@ -128,7 +129,7 @@ def test_an_instrument_is_lent_used_by_a_command_and_returned(
 
 @pytest.mark.variant
 def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(
-    lent: Any, borrower: Any, nets: SafeBench, client: Client
+    lent: Callable[..., Any], borrower: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     process, pause = lent()
     other = borrower()
@@ -141,7 +142,9 @@ def test_a_borrower_is_told_at_the_end_of_the_loan_and_its_next_use_says_why(
     process.out.expect("after: 3.3\n")
 
 
-def test_the_end_of_the_pause_takes_the_instrument_back(lent: Any, borrower: Any, client: Client) -> None:
+def test_the_end_of_the_pause_takes_the_instrument_back(
+    lent: Callable[..., Any], borrower: Callable[..., Any], client: Client
+) -> None:
     process, pause = lent()
     other = borrower()
     client.call("Continue", "s", pause["id"])
@@ -150,7 +153,7 @@ def test_the_end_of_the_pause_takes_the_instrument_back(lent: Any, borrower: Any
     other.out.expect("LoanEnded The loan of psu1 has ended: the script that lent it was resumed.")
 
 
-def test_a_loan_ends_after_its_time(lent: Any, client: Client, nets: SafeBench) -> None:
+def test_a_loan_ends_after_its_time(lent: Callable[..., Any], client: Client, nets: SafeBench) -> None:
     lent(seconds=1.0)
     deadline = time.monotonic() + 30
     while held(client)[0]["lent_to"] and time.monotonic() < deadline:
@@ -161,7 +164,7 @@ def test_a_loan_ends_after_its_time(lent: Any, client: Client, nets: SafeBench) 
 
 @of_impatient_lagerd
 def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_on_without_it(
-    lent: Any, client: Client, nets: SafeBench
+    lent: Callable[..., Any], client: Client, nets: SafeBench
 ) -> None:
     process, pause = lent()
     fd = claim(client, nets, script="borrower.py")
@@ -177,7 +180,9 @@ def test_a_borrower_that_does_not_close_becomes_the_holder_and_the_script_goes_o
 
 
 @pytest.mark.variant
-def test_the_death_of_a_borrower_ends_its_claim_only(lent: Any, borrower: Any, nets: SafeBench, client: Client) -> None:
+def test_the_death_of_a_borrower_ends_its_claim_only(
+    lent: Callable[..., Any], borrower: Callable[..., Any], nets: SafeBench, client: Client
+) -> None:
     _, _ = lent()
     borrower().kill()
     os.close(claim(client, nets, wait=30.0))
@@ -187,7 +192,7 @@ def test_the_death_of_a_borrower_ends_its_claim_only(lent: Any, borrower: Any, n
 
 
 def test_after_the_death_of_the_lender_its_nets_are_made_safe(
-    lent: Any, nets: SafeBench, client: Client, borrower: Any
+    lent: Callable[..., Any], nets: SafeBench, client: Client, borrower: Callable[..., Any]
 ) -> None:
     _, pause = lent()
     other = borrower()
@@ -200,7 +205,7 @@ def test_after_the_death_of_the_lender_its_nets_are_made_safe(
 
 @of_impatient_lagerd
 def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quarantined(
-    lent: Any, nets: SafeBench, client: Client
+    lent: Callable[..., Any], nets: SafeBench, client: Client
 ) -> None:
     _, pause = lent()
     fd = claim(client, nets)
@@ -216,7 +221,7 @@ def test_after_the_death_of_the_lender_what_the_borrower_does_not_close_is_quara
     os.close(claim(client, nets, wait=30.0))
 
 
-def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Any, client: Client, nets: SafeBench) -> None:
+def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Callable[..., Any], client: Client, nets: SafeBench) -> None:
     lent(to="nobody")
     assert held(client)[0]["lent_to"] == "nobody"
     with pytest.raises(InstrumentBusy, match=r"psu1 is held by .*, lent to nobody until \d\d:\d\d:\d\d\."):
@@ -224,7 +229,7 @@ def test_only_the_user_to_whom_it_is_lent_may_claim(lent: Any, client: Client, n
     give_back(client, nets)
 
 
-def test_one_borrower_at_a_time_and_the_next_waits(lent: Any, client: Client, nets: SafeBench) -> None:
+def test_one_borrower_at_a_time_and_the_next_waits(lent: Callable[..., Any], client: Client, nets: SafeBench) -> None:
     lent()
     first = claim(client, nets)
     with pytest.raises(InstrumentBusy, match=r"lent by .* until .*End the loan with: lager return psu1"):
@@ -260,7 +265,9 @@ def test_what_cannot_be_lent_is_refused_and_stays_with_the_script(
     process.out.expect("after: 3.3\n")
 
 
-def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent: Any, client: Client, nets: SafeBench) -> None:
+def test_an_instrument_is_lent_once_and_only_what_the_script_holds(
+    lent: Callable[..., Any], client: Client, nets: SafeBench
+) -> None:
     _, pause = lent()
     with pytest.raises(InstrumentBusy, match="psu1 is lent already"):
         lend(client, pause, nets)
@@ -270,7 +277,9 @@ def test_an_instrument_is_lent_once_and_only_what_the_script_holds(lent: Any, cl
         client.call("Return", "s", nets.key("load1"), name=INSTRUMENTS)
 
 
-def test_the_red_button_ends_a_loan_and_switches_off(lent: Any, borrower: Any, nets: SafeBench, lager: Command) -> None:
+def test_the_red_button_ends_a_loan_and_switches_off(
+    lent: Callable[..., Any], borrower: Callable[..., Any], nets: SafeBench, lager: Command
+) -> None:
     lent()
     other = borrower()
     said = lager("off", "supply2")
@@ -288,7 +297,7 @@ def test_a_loan_outlives_a_restart_of_lagerd(
     run: Starter,
     start: Starter,
     script: ScriptWriter,
-    borrower: Any,
+    borrower: Callable[..., Any],
 ) -> None:
 
     first = Client(own_station.address)

@@ -131,7 +131,7 @@ class Lends:
 
 
 @pytest.fixture
-def users(monkeypatch: pytest.MonkeyPatch) -> Any:
+def users(monkeypatch: pytest.MonkeyPatch) -> Users:
     found, received = Users(), Peer.data_received
 
     def data_received(peer: Peer, data: bytes) -> None:
@@ -161,14 +161,14 @@ def lend(station: Station, folder: Path, users: Users, times: int, seed: int) ->
 @pytest.mark.variant
 @pytest.mark.parametrize(("times", "seed"), [(3, 11), (5, 1)])
 def test_an_instrument_has_one_user_whoever_is_killed(
-    own_station: Station, users: Any, tmp_path: Path, times: int, seed: int
+    own_station: Station, users: Users, tmp_path: Path, times: int, seed: int
 ) -> None:
     lend(own_station, tmp_path, users, times, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_an_instrument_has_one_user_in_1000_lends(own_station: Station, users: Any, tmp_path: Path) -> None:
+def test_an_instrument_has_one_user_in_1000_lends(own_station: Station, users: Users, tmp_path: Path) -> None:
     times = int(os.environ.get("LENDS", "1000"))
     lends = lend(own_station, tmp_path, users, times, seed=int(os.environ.get("SEED", "2")))
     print(f"{lends.lent} lends in {times} rounds")

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.bus.instruments.while_paused.held_instrument import HeldInstrument
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter
 from tests.loopback import Loopback
-from tests.processes import LAGER, PATIENCE
+from tests.processes import LAGER, PATIENCE, Process
 from tests.station import Station
 
 HOLDS_SUPPLY = """
@@ -37,10 +37,10 @@ pytestmark = pytest.mark.usefixtures("bench")
 
 
 @pytest.fixture
-def held(run: Starter, client: Client) -> Any:
+def held(run: Starter, client: Client) -> Callable[..., Any]:
     """Start a script and return it with its pause."""
 
-    def holder(text: Any, **env: Any) -> Any:
+    def holder(text: Any, **env: Any) -> tuple[Process, dict[str, Any]]:
         process = run(text, **env)
         return process, client.paused()
 
@@ -58,7 +58,9 @@ def through(client: Client, instrument: Any, net: Any, action: Any, **arguments:
     )
 
 
-def test_a_reading_is_made_inside_the_paused_script_and_says_so(held: Any, client: Client, lager: Command) -> None:
+def test_a_reading_is_made_inside_the_paused_script_and_says_so(
+    held: Callable[..., Any], client: Client, lager: Command
+) -> None:
     process, pause = held(HOLDS_SUPPLY)
     read = lager("supply", "supply2", "voltage", "--through")
     assert re.fullmatch(rf"3\.[23]\d* V, through {pause['id']}\n", read.stdout), read
@@ -74,7 +76,7 @@ def test_a_reading_is_made_inside_the_paused_script_and_says_so(held: Any, clien
 
 
 @pytest.fixture
-def slow(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def slow(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldInstrument]:
     """A bench of one instrument that keeps silent at the voltage that it measures."""
     instrument = HeldInstrument(":MEAS:ALL? CH1")
     nets = tmp_path / "slow.toml"
@@ -96,7 +98,7 @@ print("goes on", flush=True)
 
 
 def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_after_it(
-    slow: Any, held: Any, client: Client, start: Starter
+    slow: HeldInstrument, held: Callable[..., Any], client: Client, start: Starter
 ) -> None:
     process, pause = held(HOLDS)
     reading = start(LAGER, "supply", "supply2", "state", "--through")
@@ -112,7 +114,7 @@ def test_a_resume_waits_for_the_one_question_under_way_and_nothing_is_asked_afte
 
 
 def test_a_setting_that_has_begun_is_finished_before_the_resume(
-    held: Any, client: Client, start: Starter, slow: Any
+    held: Callable[..., Any], client: Client, start: Starter, slow: HeldInstrument
 ) -> None:
     slow._held = ":SOUR1:VOLT 3.3"
     process, pause = held(HOLDS)
@@ -127,7 +129,7 @@ def test_a_setting_that_has_begun_is_finished_before_the_resume(
 
 
 def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_name(
-    held: Any, client: Client, lager: Command, start: Starter
+    held: Callable[..., Any], client: Client, lager: Command, start: Starter
 ) -> None:
     process, pause = held(HOLDS)
     statement = "import threading; print('begun'); threading.Event().wait(60)\n"
@@ -143,7 +145,9 @@ def test_a_request_waits_two_seconds_for_a_statement_and_is_refused_with_its_nam
 
 
 @pytest.mark.variant
-def test_what_the_paused_thread_is_just_using_fails_at_once(held: Any, client: Client, lager: Command) -> None:
+def test_what_the_paused_thread_is_just_using_fails_at_once(
+    held: Callable[..., Any], client: Client, lager: Command
+) -> None:
     _, pause = held(HOLDS.replace("lager.pause", "with supply.session.exchange(): lager.pause"))
     refused = lager("supply", "supply2", "voltage", "--through")
     assert "The paused thread is in the middle of a call on psu1" in refused.stderr
@@ -154,7 +158,9 @@ def test_what_the_paused_thread_is_just_using_fails_at_once(held: Any, client: C
 
 
 @pytest.mark.variant
-def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(held: Any, client: Client) -> None:
+def test_a_thread_that_waits_for_the_paused_one_continues_after_the_resume(
+    held: Callable[..., Any], client: Client
+) -> None:
     text = """
 import lager, threading
 supply = lager.Net.get("supply2", type="supply")
@@ -173,7 +179,7 @@ thread.join()
 
 
 def test_a_free_instrument_and_a_running_holder_answer_as_without_it(
-    held: Any, client: Client, lager: Command, start: Starter, script: ScriptWriter
+    held: Callable[..., Any], client: Client, lager: Command, start: Starter, script: ScriptWriter
 ) -> None:
     _, pause = held(HOLDS_ADC)
     assert "through" not in lager("supply", "supply2", "voltage", "--through").stdout
@@ -187,7 +193,7 @@ def test_a_free_instrument_and_a_running_holder_answer_as_without_it(
     assert "--through" not in busy.stderr
 
 
-def test_any_net_is_read_and_only_open_ones_are_set(held: Any, client: Client, lager: Command) -> None:
+def test_any_net_is_read_and_only_open_ones_are_set(held: Callable[..., Any], client: Client, lager: Command) -> None:
     process, pause = held(HOLDS_SUPPLY)
     assert lager("supply", "supply3", "--through").stdout.startswith("supply3 (channel 2), through ")
     refused = lager("supply", "supply3", "voltage", "1", "--through")
@@ -200,7 +206,7 @@ def test_any_net_is_read_and_only_open_ones_are_set(held: Any, client: Client, l
 
 @pytest.mark.parametrize(("ours", "theirs"), [(2.5, None), (None, 2.5), (2.5, 3.0)])
 def test_the_smaller_limit_of_both_nets_files_holds(
-    held: Any,
+    held: Callable[..., Any],
     client: Client,
     lager: Command,
     station: Station,
@@ -208,7 +214,7 @@ def test_the_smaller_limit_of_both_nets_files_holds(
     ours: float | None,
     theirs: float | None,
 ) -> None:
-    def limited(name: Any, limit: Any) -> Any:
+    def limited(name: Any, limit: Any) -> str:
         text = Path(station.env["LAGER_NETS"]).read_text()
         found = re.sub(r"(\[nets.supply2\]\n(?:\w.*\n)*?)max_voltage.*\n", r"\1", text)
         head = "[nets.supply2]\n"
@@ -222,7 +228,7 @@ def test_the_smaller_limit_of_both_nets_files_holds(
     client.call("Continue", "s", pause["id"])
 
 
-def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Client) -> None:
+def test_an_action_that_is_not_in_the_table_is_refused(held: Callable[..., Any], client: Client) -> None:
     _, pause = held(HOLDS_SUPPLY)
     psu1 = key(client, pause)
     refusals: list[tuple[str, dict[str, Any], str]] = [
@@ -251,7 +257,7 @@ def test_an_action_that_is_not_in_the_table_is_refused(held: Any, client: Client
     client.call("Continue", "s", pause["id"])
 
 
-def test_only_lagerd_reaches_the_script(held: Any, client: Client) -> None:
+def test_only_lagerd_reaches_the_script(held: Callable[..., Any], client: Client) -> None:
     _, pause = held(HOLDS_SUPPLY)
 
     async def ask() -> None:
@@ -268,7 +274,9 @@ def test_only_lagerd_reaches_the_script(held: Any, client: Client) -> None:
 
 
 @pytest.mark.variant
-def test_it_works_after_a_restart_of_lagerd(own_station: Station, held: Any, client: Client, lager: Command) -> None:
+def test_it_works_after_a_restart_of_lagerd(
+    own_station: Station, held: Callable[..., Any], client: Client, lager: Command
+) -> None:
     process, pause = held(HOLDS_SUPPLY)
     own_station.kill_lagerd()
     own_station.start_lagerd()
@@ -286,7 +294,9 @@ threading.Thread.start = None
 
 
 @pytest.mark.variant
-def test_nothing_that_the_script_did_to_python_stops_a_reading(held: Any, client: Client, lager: Command) -> None:
+def test_nothing_that_the_script_did_to_python_stops_a_reading(
+    held: Callable[..., Any], client: Client, lager: Command
+) -> None:
     process, pause = held(HOLDS_SUPPLY.replace('lager.pause("held")', HOSTILE.strip() + '\nlager.pause("held")'))
     assert f", through {pause['id']}" in lager("supply", "supply2", "voltage", "--through").stdout
     client.call("Continue", "s", pause["id"])
@@ -294,7 +304,7 @@ def test_nothing_that_the_script_did_to_python_stops_a_reading(held: Any, client
 
 
 @pytest.mark.variant
-def test_a_uart_is_not_offered_and_other_nets_are(held: Any, client: Client, lager: Command) -> None:
+def test_a_uart_is_not_offered_and_other_nets_are(held: Callable[..., Any], client: Client, lager: Command) -> None:
     _, pause = held(
         "import lager\nuart = lager.Net.get('uart1', 'uart')\nadc = lager.Net.get('adc1', 'adc')\nlager.pause('held')\n"
     )
@@ -305,7 +315,7 @@ def test_a_uart_is_not_offered_and_other_nets_are(held: Any, client: Client, lag
 
 
 def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(
-    held: Any, client: Client, lager: Command
+    held: Callable[..., Any], client: Client, lager: Command
 ) -> None:
     _, pause = held(HOLDS_ADC)
     checked = lager("nets", "check", "--through")
@@ -317,7 +327,9 @@ def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(
 
 
 @pytest.mark.variant
-def test_it_works_from_another_machine(near: Loopback, held: Any, client: Client, lager: Command) -> None:
+def test_it_works_from_another_machine(
+    near: Loopback, held: Callable[..., Any], client: Client, lager: Command
+) -> None:
     _, pause = held(HOLDS_ADC)
     asked = lager("adc", "adc1", "--box", "near", LAGER_THROUGH="1")
     assert asked.stdout.endswith(f" V, through {pause['id']}\n"), asked

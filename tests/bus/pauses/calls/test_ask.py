@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.documents import ROOT
 from tests.fixtures import Command, ScreenStarter, ScriptWriter, Starter, TerminalStarter
 from tests.loopback import Loopback
 from tests.processes import LAGER, PATIENCE
+from tests.screen import Screen
 from tests.station import Station
 
 ASKS = "import lager\nprint('got', repr(lager.ask({0})), flush=True)\n"
@@ -120,7 +122,9 @@ def test_of_many_answers_at_once_one_counts_and_every_other_hears_whose(
 
 
 @pytest.mark.variant
-def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(asked: Any, client: Client) -> None:
+def test_an_answer_typed_while_another_one_arrives_is_taken_or_told_about(
+    asked: Callable[..., Any], client: Client
+) -> None:
     screen, id = asked("'LED green?'")
     other = client.start(client.bus.call(NAME, PATH, "Answer", "sv", id, "no"))
     screen.type("yes\r")
@@ -218,10 +222,10 @@ def test_several_questions_have_to_be_named(run: Starter, client: Client, lager:
 
 
 @pytest.fixture
-def asked(screen: ScreenStarter, script: ScriptWriter, client: Client) -> Any:
+def asked(screen: ScreenStarter, script: ScriptWriter, client: Client) -> Callable[..., Any]:
     """A script on a terminal that asks something; its screen and the pause."""
 
-    def asked(arguments: Any) -> Any:
+    def asked(arguments: Any) -> tuple[Screen, Any]:
         one = screen(LAGER, "python", script(ASKS.format(arguments)))
         pause = client.paused()
         one.sees("timeout   ")
@@ -230,7 +234,7 @@ def asked(screen: ScreenStarter, script: ScriptWriter, client: Client) -> Any:
     return asked
 
 
-def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked: Any) -> None:
+def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked: Callable[..., Any]) -> None:
     screen, id = asked("'how long?', kind='number', unit='mm', low=1, high=20")
     assert "answer    type a number from 1 to 20 mm, or: lager answer" in screen.shown
     screen.type("30\r")
@@ -265,7 +269,7 @@ def test_after_a_resume_the_terminal_says_which_question_a_line_answers(
 
 
 @pytest.mark.variant
-def test_enter_gives_the_default_there(asked: Any) -> None:
+def test_enter_gives_the_default_there(asked: Callable[..., Any]) -> None:
     screen, _ = asked("'LED green?', default=True")
     assert "default   yes (Enter)" in screen.shown
     screen.type("\r")
@@ -274,7 +278,7 @@ def test_enter_gives_the_default_there(asked: Any) -> None:
 
 
 @pytest.mark.variant
-def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked: Any, client: Client) -> None:
+def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked: Callable[..., Any], client: Client) -> None:
     screen, id = asked("'serial?', kind='text'")
     screen.type(":e 1h\r")
     screen.sees(f"{id} has 1h0")
@@ -286,7 +290,7 @@ def test_words_with_a_colon_extend_and_show_while_it_is_asked(asked: Any, client
     assert screen.wait() == 0
 
 
-def test_the_console_has_the_keys_until_it_ends(asked: Any) -> None:
+def test_the_console_has_the_keys_until_it_ends(asked: Callable[..., Any]) -> None:
     screen, _ = asked("'LED green?'")
     screen.type(":o\r")
     screen.sees(">>>")

@@ -22,7 +22,7 @@ for thread in threads: thread.join()
 """
 
 
-def two(client: Client) -> Any:
+def two(client: Client) -> dict[Any, dict[str, Any]]:
     """The two next pauses by their label."""
     pauses = {pause["label"]: pause for pause in (client.paused(), client.paused())}
     assert len({pause["id"] for pause in pauses.values()}) == 2

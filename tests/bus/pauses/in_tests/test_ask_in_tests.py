@@ -1,5 +1,6 @@
 """ask() in tests: shown and answered whatever captures the output, also in a worker of xdist."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,7 +30,9 @@ WAYS = [(), ("-n", "1"), ("--capture=sys", "--timeout=60")]
 
 
 @pytest.mark.parametrize("options", WAYS)
-def test_a_test_asks_without_s_and_anyone_answers(suite: Any, client: Client, lager: Command, options: Any) -> None:
+def test_a_test_asks_without_s_and_anyone_answers(
+    suite: Callable[..., Any], client: Client, lager: Command, options: Any
+) -> None:
     process = suite(SUITE, *options)
     for asked, answer in (("LED green?", "y"), ("how wide?", "2.5mm")):
         pause = client.paused()

@@ -1,6 +1,7 @@
 """No clock of a test runs while it is paused: not that of a timeout, of faulthandler, of an example, or of a report."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -105,7 +106,7 @@ SET_BY_OPTIONS = {
 @pytest.mark.parametrize(
     "clocks", [CLOCKS, OTHERS, SET_OTHERWISE, SET_BY_OPTIONS], ids=["marks", "others", "otherwise", "by options"]
 )
-def test_no_clock_of_a_test_runs_while_it_is_paused(suite: Any, clocks: Any) -> None:
+def test_no_clock_of_a_test_runs_while_it_is_paused(suite: Callable[..., Any], clocks: Any) -> None:
     """The suites run at the same time, since each waits for its clock."""
     running = {
         name: suite(text, "-q", *options, name=f"test_{number}.py", LAGER_BREAKPOINT_TIMEOUT=PAUSED)
@@ -141,7 +142,7 @@ def test_unittest():
 @pytest.mark.variant
 @pytest.mark.parametrize(("deadline", "works", "code"), [(300, 0, 0), (200, 0.4, 1)])
 def test_the_deadline_of_an_example_does_not_count_its_pause(
-    suite: Any, deadline: int, works: float, code: int
+    suite: Callable[..., Any], deadline: int, works: float, code: int
 ) -> None:
     found, out, err = ended(suite(EXAMPLES.format(deadline=deadline, works=works), "-q"))
     assert (found, "DeadlineExceeded" in out) == (code, bool(code))
@@ -161,7 +162,7 @@ def test_it(monkeypatch, name):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_a_test_that_replaces_the_clock_pauses(suite: Any, method: str) -> None:
+def test_a_test_that_replaces_the_clock_pauses(suite: Callable[..., Any], method: str) -> None:
     code, _, err = ended(suite(REPLACED.format(method=method), "-q"))
     assert (code, err.count("lager: paused at")) == (0, 4)
 
@@ -179,7 +180,7 @@ def test_other():
 
 
 def test_pauses_and_answers_are_properties_of_the_test_and_are_not_in_its_time(
-    suite: Any, lager: Command, client: Client, tmp_path: Path
+    suite: Callable[..., Any], lager: Command, client: Client, tmp_path: Path
 ) -> None:
     process = suite(COUNTED, PAUSE, "--junitxml=report.xml")
     id = client.paused()["id"]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ ENDINGS = ("exit", "exit_of_generator", "own", "cancelled", "exit_later", "set_u
 
 
 @pytest.mark.variant
-def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(suite: Any, client: Client, tmp_path: Path) -> None:
+def test_whatever_ends_a_testcase_pauses_it_before_its_teardown(
+    suite: Callable[..., Any], client: Client, tmp_path: Path
+) -> None:
     process = suite(ENDS, PAUSE)
     torn_down = tmp_path / "said"
     torn_down.touch()
@@ -61,7 +64,7 @@ class Test(unittest.TestCase):
 
 
 @pytest.mark.variant
-def test_a_testcase_that_is_interrupted_does_not_pause(suite: Any) -> None:
+def test_a_testcase_that_is_interrupted_does_not_pause(suite: Callable[..., Any]) -> None:
     code, _, err = ended(suite(INTERRUPTED, PAUSE))
     assert (code, "lager: paused" in err) == (2, False)
 
@@ -103,7 +106,9 @@ class TestUnexpected(unittest.TestCase):
 """
 
 
-def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(suite: Any, client: Client, lager: Command) -> None:
+def test_a_test_that_pytest_cannot_begin_pauses_at_its_first_line(
+    suite: Callable[..., Any], client: Client, lager: Command
+) -> None:
     process = suite(NEVER_BEGAN, PAUSE)
     for line, function, failure in (
         (12, "test_fixture", "FixtureLookupError: there is no fixture sypply\n"),
@@ -139,7 +144,7 @@ def test_next(): pass
 @pytest.mark.variant
 @pytest.mark.parametrize("error", ["TimeoutError('watchdog')", "lager.PauseTimeout('watchdog')"])
 def test_what_a_signal_handler_raises_fails_the_test_that_is_paused_and_ends_no_session(
-    suite: Any, client: Client, error: str
+    suite: Callable[..., Any], client: Client, error: str
 ) -> None:
     process = suite("import lager\n" + WATCHED.format(error=error), PAUSE, "-s")
     for _ in range(2):

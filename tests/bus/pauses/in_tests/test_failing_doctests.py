@@ -1,6 +1,7 @@
 """A failing doctest pauses at its line, with its names."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def fine():
 
 
 def test_a_failing_doctest_pauses_where_it_is_with_its_names(
-    suite: Any, client: Client, lager: Command, script: ScriptWriter
+    suite: Callable[..., Any], client: Client, lager: Command, script: ScriptWriter
 ) -> None:
     script("A text.\n\n>>> volts = 5\n>>> volts\n6\n>>> raise SystemExit(volts)\n", "test_text.txt")
     process = suite(
@@ -81,7 +82,9 @@ volts 5
 
 
 @pytest.mark.variant
-def test_what_a_doctest_printed_is_shown_from_the_first_line_that_differs(suite: Any, script: ScriptWriter) -> None:
+def test_what_a_doctest_printed_is_shown_from_the_first_line_that_differs(
+    suite: Callable[..., Any], script: ScriptWriter
+) -> None:
     script(DIFFERING, "test_text.txt")
     process = suite("", PAUSE, "--doctest-continue-on-failure", "test_text.txt", LAGER_BREAKPOINT_TIMEOUT="0.01")
     err = ended(process)[2]

@@ -1,6 +1,7 @@
 """pause() and breakpoint() in tests: a person sees them whatever captures the output."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ LABELS = ("plain", "capsys", "capfd", "redirected")
 
 @pytest.mark.parametrize("options", [(), ("--capture=sys",), ("--capture=tee-sys",), ("-n", "1"), ("--lager-pause",)])
 def test_a_pause_in_a_test_is_shown_and_what_the_test_prints_is_captured_as_ever(
-    suite: Any, client: Client, options: Any
+    suite: Callable[..., Any], client: Client, options: Any
 ) -> None:
     process = suite(CAPTURED, *options)
     for label in LABELS:
@@ -154,7 +155,7 @@ def test_outer(pytester, capfd):
 
 
 @pytest.mark.variant
-def test_pauses_wherever_pytest_runs_code_are_shown(suite: Any, client: Client) -> None:
+def test_pauses_wherever_pytest_runs_code_are_shown(suite: Callable[..., Any], client: Client) -> None:
     process = suite(NESTED, "-q")
     for label in ("conftest", "module", "inner"):
         id = client.paused()["id"]
@@ -175,7 +176,7 @@ def test_it(capsys):
 
 
 @pytest.mark.variant
-def test_a_pause_that_cannot_be_is_told_of_where_pytest_captures(suite: Any) -> None:
+def test_a_pause_that_cannot_be_is_told_of_where_pytest_captures(suite: Callable[..., Any]) -> None:
     code, out, err = ended(suite(NO_BUS, "-q", LAGER_BUS_ADDRESS="unix:path=/nowhere/bus"))
     assert (code, "cannot pause here" in out) == (0, False)
     assert err.count("lager: cannot pause here; continuing. The bus at unix:path=/nowhere/bus") == 2

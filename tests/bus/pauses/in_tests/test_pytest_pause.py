@@ -1,6 +1,7 @@
 """pytest --lager-pause: a failing test pauses before its teardown, and nothing else does."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def test_never():
 """
 
 
-def test_the_supply_of_a_failing_test_stays_on(suite: Any, client: Client, lager: Command, bench: Process) -> None:
+def test_the_supply_of_a_failing_test_stays_on(
+    suite: Callable[..., Any], client: Client, lager: Command, bench: Process
+) -> None:
     process = suite(POWERED, PAUSE, "-xq")
     pause = client.paused()
     assert pause["label"].startswith("test_it.py::test_load[a b/")
@@ -136,7 +139,7 @@ PAUSING = {
 }
 
 
-def test_which_failures_pause_and_where(suite: Any, client: Client, tmp_path: Path) -> None:
+def test_which_failures_pause_and_where(suite: Callable[..., Any], client: Client, tmp_path: Path) -> None:
     process = suite(KINDS, PAUSE, LAGER_BREAKPOINT_TIMEOUT="60")
     torn_down = tmp_path / "said"
     torn_down.touch()
@@ -169,7 +172,7 @@ def test_workers_pause_separately_and_enter_resumes_one_after_the_other(
 
 
 def test_an_interrupt_ends_the_session_and_tears_down(
-    suite: Any, client: Client, lager: Command, tmp_path: Path
+    suite: Callable[..., Any], client: Client, lager: Command, tmp_path: Path
 ) -> None:
     process = suite(KINDS, PAUSE)
     assert lager("python", "--console", client.paused()["id"], stdin="1\n").stdout == "1\n"
@@ -210,7 +213,7 @@ def test_pause_on_error_says_that_pytest_catches_all(start: Starter, script: Scr
 
 
 @pytest.mark.variant
-def test_it_is_off_where_breakpoints_are(suite: Any) -> None:
+def test_it_is_off_where_breakpoints_are(suite: Callable[..., Any]) -> None:
     code, _, err = ended(suite("def test_it(): assert 0\n", PAUSE, LAGER_BREAKPOINTS="off"))
     assert (code, err) == (1, "")
 
@@ -229,7 +232,7 @@ def test_it():
 
 @pytest.mark.variant
 def test_an_error_of_lagers_pauses_a_test_where_it_called_lager(
-    suite: Any, client: Client, lager: Command, bench: Process
+    suite: Callable[..., Any], client: Client, lager: Command, bench: Process
 ) -> None:
     suite(LIMITED, PAUSE)
     pause = client.paused()
@@ -251,7 +254,7 @@ MESSAGES = {
 
 
 @pytest.mark.variant
-def test_a_failure_is_described_in_one_line(suite: Any) -> None:
+def test_a_failure_is_described_in_one_line(suite: Callable[..., Any]) -> None:
     text = "".join(f"def test_{number}(): raise {error}\n" for number, error in enumerate(MESSAGES))
     err = ended(suite(text, PAUSE, LAGER_BREAKPOINT_TIMEOUT="0.01"))[2]
     assert [line.removeprefix("lager: ") for line in err.splitlines() if "Error" in line] == [*MESSAGES.values()]

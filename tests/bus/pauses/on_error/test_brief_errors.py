@@ -45,7 +45,7 @@ SHOWS = {
 }
 
 
-def said(run: Starter, bench: Process, call: Any, show: Any) -> Any:
+def said(run: Starter, bench: Process, call: Any, show: Any) -> str:
     process = run(SCRIPT.format(call=call, show=show))
     process.wait()
     return process.err.rest()
@@ -150,7 +150,7 @@ signal.signal(signal.SIGINT, rails_off)
 CHAINED = OTHERS.replace("raise", "try: 1 / 0\n    except ZeroDivisionError: raise")
 
 
-def interrupted(run: Starter, client: Client, call: Any, more: Any = "") -> Any:
+def interrupted(run: Starter, client: Client, call: Any, more: Any = "") -> str:
     """What is written when SIGINT has ended a pause."""
     process = run(INTERRUPTED.format(call=call, more=more))
     os.kill(client.paused()["pid"], signal.SIGINT)

@@ -1,9 +1,8 @@
 """Runs of the test's own, which are ended with it."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from tests.station import Station
 
 
 @pytest.fixture
-def runs(station: Station, lager: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def runs(station: Station, lager: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setitem(station.env, "XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delitem(station.env, "PYTHONUNBUFFERED")
     found = Runs(station, lager, tmp_path / "state/lager/runs")
@@ -24,7 +23,7 @@ def runs(station: Station, lager: Command, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def plain_lager(station: Station, tmp_path: Path) -> Any:
+def plain_lager(station: Station, tmp_path: Path) -> "Callable[..., subprocess.CompletedProcess[bytes]]":
     """`lager python` with a umask of its own, and its output as bytes."""
 
     def command(*words: str, **env: str) -> "subprocess.CompletedProcess[bytes]":

@@ -36,11 +36,11 @@ class Runs:
         self.begun.append(done.stdout.split()[0])
         return self.begun[-1]
 
-    def known(self, id: str) -> dict[str, object]:
+    def known(self, id: str) -> dict[str, Any]:
         return next(one for one in self.all() if one["id"] == id)
 
-    def all(self) -> list[dict[str, object]]:
-        known: list[dict[str, object]] = json.loads(self.lager("runs", "--json").stdout)
+    def all(self) -> list[dict[str, Any]]:
+        known: list[dict[str, Any]] = json.loads(self.lager("runs", "--json").stdout)
         return known
 
     def wait(self, id: str) -> "subprocess.CompletedProcess[str]":
@@ -52,7 +52,7 @@ class Runs:
 
 
 @contextlib.contextmanager
-def recorded(runs: Any) -> Iterator[Any]:
+def recorded(runs: Runs) -> Iterator[None]:
     """Inside, a run begins; it is left when the run has been noted."""
     with Changes() as changes:
         changes.watch(runs.folder, MOVED_TO)

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.bus.runs.detached.known_runs import FOR_EVER, ended
+from tests.bus.runs.detached.known_runs import FOR_EVER, Runs, ended
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter, TerminalStarter
 from tests.loopback import Loopback
@@ -16,7 +17,7 @@ from tests.processes import LAGER
 PAUSING = "import lager\nprint('before')\nlager.pause('why not')\nprint('after')\n"
 
 
-def test_a_detached_run_from_start_to_end(runs: Any, lager: Command, script: ScriptWriter, client: Client) -> None:
+def test_a_detached_run_from_start_to_end(runs: Runs, lager: Command, script: ScriptWriter, client: Client) -> None:
     text = "import sys, lager\nprint('one')\nprint('wrong', file=sys.stderr)\n"
     text += "lager.pause()\nprint(sys.argv[1:])\nsys.exit(3)\n"
     done = lager("--here", "python", "--detach", script(text), "a b", LAGER_BOX="bench7")
@@ -40,7 +41,9 @@ def test_a_detached_run_from_start_to_end(runs: Any, lager: Command, script: Scr
 
 
 @pytest.mark.variant
-def test_arguments_and_environment_with_every_byte(runs: Any, script: ScriptWriter, plain_lager: Any) -> None:
+def test_arguments_and_environment_with_every_byte(
+    runs: Runs, script: ScriptWriter, plain_lager: "Callable[..., subprocess.CompletedProcess[bytes]]"
+) -> None:
     script("import os, sys\nprint(sys.argv[1:], os.environ['ODD'], os.getcwd(), os.umask(0))\n")
     every = "".join(map(chr, range(1, 128))) + "".join(chr(0xDC00 + n) for n in range(128, 256))
     words = ("script.py", every, "", "$x %n")
@@ -51,7 +54,7 @@ def test_arguments_and_environment_with_every_byte(runs: Any, script: ScriptWrit
 
 
 def test_enter_resumes_and_ctrl_c_leaves(
-    runs: Any, script: ScriptWriter, client: Client, terminal: TerminalStarter
+    runs: Runs, script: ScriptWriter, client: Client, terminal: TerminalStarter
 ) -> None:
     id = runs.detach(script(PAUSING + "import signal\nsignal.pause()\n"))
     client.paused()
@@ -65,19 +68,19 @@ def test_enter_resumes_and_ctrl_c_leaves(
     assert runs.known(id)["state"] == "running"
 
 
-def test_the_timeout_of_a_detached_run_is_not_capped(runs: Any, script: ScriptWriter) -> None:
+def test_the_timeout_of_a_detached_run_is_not_capped(runs: Runs, script: ScriptWriter) -> None:
     text = "import os, time\nprint(float(os.environ['LAGER_RUN_DEADLINE']) - time.monotonic() > 500)\n"
     assert runs.wait(runs.detach("--timeout", "600", script(text))).stdout == "True\n"
 
 
 @pytest.mark.variant  # on a full disk, test_records shows it, too
-def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs: Any, script: ScriptWriter) -> None:
+def test_a_detached_run_that_times_out_says_so_to_who_comes_back(runs: Runs, script: ScriptWriter) -> None:
     ended = runs.wait(runs.detach("--timeout", "0.5", script("import signal\nsignal.pause()\n")))
     assert ended.returncode == 124
     assert ended.stderr.startswith("lager: the run timed out (--timeout)\n")
 
 
-def test_the_uploaded_folder_is_removed_with_the_run(runs: Any, script: ScriptWriter, tmp_path: Path) -> None:
+def test_the_uploaded_folder_is_removed_with_the_run(runs: Runs, script: ScriptWriter, tmp_path: Path) -> None:
     (tmp_path / "sent").mkdir()
     id = runs.detach(script(""), LAGER_RUN_FOLDER=str(tmp_path / "sent"))
     runs.wait(id)
@@ -85,14 +88,14 @@ def test_the_uploaded_folder_is_removed_with_the_run(runs: Any, script: ScriptWr
     assert not (tmp_path / "sent").exists()
 
 
-def test_a_missing_script(runs: Any, lager: Command) -> None:
+def test_a_missing_script(runs: Runs, lager: Command) -> None:
     done = lager("python", "--detach", "nothing.py")
     assert (done.returncode, "No such file or folder: nothing.py" in done.stderr) == (2, True)
     assert runs.all() == []
 
 
 def test_the_exit_code_is_unknown_if_the_keeper_was_killed(
-    runs: Any, lager: Command, script: ScriptWriter, start: Starter
+    runs: Runs, lager: Command, script: ScriptWriter, start: Starter
 ) -> None:
     id = runs.detach(script(FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
@@ -122,7 +125,7 @@ def test_options_that_do_not_go_together(lager: Command, words: list[str], said:
 
 @pytest.mark.variant
 def test_a_detached_run_on_a_box_keeps_its_files(
-    runs: Any, near: Loopback, lager: Command, script: ScriptWriter, tmp_path: Path
+    runs: Runs, near: Loopback, lager: Command, script: ScriptWriter, tmp_path: Path
 ) -> None:
     """Over ssh: it outlives the session, its files too, and the one who comes back gets all of it."""
     (tmp_path / "data").write_text("sent along\n")

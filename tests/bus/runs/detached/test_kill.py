@@ -2,18 +2,17 @@
 
 import os
 import signal
-from typing import Any
 
 import pytest
 
-from tests.bus.runs.detached.known_runs import FOR_EVER
+from tests.bus.runs.detached.known_runs import FOR_EVER, Runs
 from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, limited
 
 HURRIED = limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
 
 
-def test_the_whole_tree_is_ended(runs: Any, lager: Command, script: ScriptWriter, start: Starter) -> None:
+def test_the_whole_tree_is_ended(runs: Runs, lager: Command, script: ScriptWriter, start: Starter) -> None:
     text = """
 import signal, subprocess
 deaf = "trap '' INT; echo; exec sleep 1000"
@@ -37,7 +36,7 @@ finally: print('put away')
 
 
 @pytest.mark.variant
-def test_a_process_that_ignores_signals_is_killed(runs: Any, script: ScriptWriter, start: Starter) -> None:
+def test_a_process_that_ignores_signals_is_killed(runs: Runs, script: ScriptWriter, start: Starter) -> None:
     id = runs.detach(
         script("import signal\nsignal.signal(15, lambda *_: exit(5))\nsignal.signal(2, signal.SIG_IGN)\n" + FOR_EVER)
     )
@@ -46,7 +45,7 @@ def test_a_process_that_ignores_signals_is_killed(runs: Any, script: ScriptWrite
     assert start(*HURRIED, "python", "--kill", id).out.rest() == f"Ended {id[:8]}: exit code 5.\n"
 
 
-def test_one_signal(runs: Any, lager: Command, script: ScriptWriter, start: Starter) -> None:
+def test_one_signal(runs: Runs, lager: Command, script: ScriptWriter, start: Starter) -> None:
     id = runs.detach(script("import signal\nsignal.signal(10, lambda *_: exit(6))\n" + FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")
@@ -58,7 +57,7 @@ def test_one_signal(runs: Any, lager: Command, script: ScriptWriter, start: Star
 
 @pytest.mark.variant
 def test_a_run_whose_keeper_is_stopped_can_be_ended(
-    runs: Any, lager: Command, script: ScriptWriter, start: Starter
+    runs: Runs, lager: Command, script: ScriptWriter, start: Starter
 ) -> None:
     id = runs.detach(script(FOR_EVER))
     start(LAGER, "python", "--reattach", id).out.expect("ready")

@@ -4,13 +4,13 @@ import hashlib
 import os
 import select
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lager_cli.linux.inotify import Changes
-from tests.bus.runs.detached.known_runs import FOR_EVER
+from tests.bus.runs.detached.known_runs import FOR_EVER, Runs
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, PATIENCE
@@ -18,7 +18,7 @@ from tests.processes import LAGER, PATIENCE
 
 @pytest.mark.parametrize("lines", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_a_late_reader_gets_every_line_once_and_in_order(
-    runs: Any, script: ScriptWriter, tmp_path: Path, start: Starter, lines: int
+    runs: Runs, script: ScriptWriter, tmp_path: Path, start: Starter, lines: int
 ) -> None:
     """Who comes back in the midst of them sees them all, and the end of the run."""
     text = f"""
@@ -39,14 +39,16 @@ for n in range(0, {lines}, 1000):
     assert shown.out.rest(60).split()[0] == whole
 
 
-def test_output_bytes_are_unchanged(runs: Any, script: ScriptWriter, plain_lager: Any) -> None:
+def test_output_bytes_are_unchanged(
+    runs: Runs, script: ScriptWriter, plain_lager: "Callable[..., subprocess.CompletedProcess[bytes]]"
+) -> None:
     script("import sys\nsys.stdout.buffer.write(bytes(range(256)) * 5)\nsys.stderr.buffer.write(bytes(range(256)))\n")
     done = plain_lager("--reattach", runs.detach("script.py"))
     assert (done.stdout, done.stderr) == (bytes(range(256)) * 5, bytes(range(256)))
 
 
 @pytest.mark.variant
-def test_lines_come_as_they_are_printed(runs: Any, script: ScriptWriter, start: Starter) -> None:
+def test_lines_come_as_they_are_printed(runs: Runs, script: ScriptWriter, start: Starter) -> None:
     id = runs.detach(script(FOR_EVER.replace(", flush=True", "")))
     start(LAGER, "python", "--reattach", id).out.expect("ready\n")
 
@@ -66,7 +68,7 @@ os.write(2, b'e3\\n')
 
 @pytest.mark.variant
 def test_a_slow_reader_still_gets_the_exit_code(
-    runs: Any, script: ScriptWriter, start: Starter, tmp_path: Path
+    runs: Runs, script: ScriptWriter, start: Starter, tmp_path: Path
 ) -> None:
     """It ends while its output is being shown, after it has been read that it runs."""
     os.mkfifo(tmp_path / "go")
@@ -81,7 +83,7 @@ def test_a_slow_reader_still_gets_the_exit_code(
 
 @pytest.mark.variant
 def test_a_run_is_followed_without_inotify_watches(
-    runs: Any, script: ScriptWriter, start: Starter, tmp_path: Path
+    runs: Runs, script: ScriptWriter, start: Starter, tmp_path: Path
 ) -> None:
     text = "import sys\nprint('one')\nopen(sys.argv[1]).read()\nprint('two', file=sys.stderr)\nsys.exit(3)\n"
     os.mkfifo(tmp_path / "go")
@@ -100,7 +102,7 @@ def test_a_run_is_followed_without_inotify_watches(
     assert following.wait() == 3
 
 
-def test_the_last_lines_of_both_streams(runs: Any, lager: Command, script: ScriptWriter, client: Client) -> None:
+def test_the_last_lines_of_both_streams(runs: Runs, lager: Command, script: ScriptWriter, client: Client) -> None:
     id = runs.detach(script(LAST))
     client.paused()
     keeper_has_noted_the_order(runs, id)
@@ -114,7 +116,7 @@ def test_the_last_lines_of_both_streams(runs: Any, lager: Command, script: Scrip
         assert (done.stdout, done.stderr) == (out, err)
 
 
-def keeper_has_noted_the_order(runs: Any, id: str) -> None:
+def keeper_has_noted_the_order(runs: Runs, id: str) -> None:
     with Changes() as changes:
         changes.watch(runs.folder, 0x2)
         while (runs.folder / f"{id}.order").stat().st_size == 0:

@@ -36,7 +36,7 @@ def on_a_small_disk(runs: Runs, start: Callable[..., Process], commands: str) ->
 
 
 @needs_a_disk
-def test_a_run_ends_on_a_full_disk(runs: Any, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
+def test_a_run_ends_on_a_full_disk(runs: Runs, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
     """Neither from the end of its time, nor from being written down."""
     name = tmp_path / script("import signal\nsignal.pause()\n")
     out = on_a_small_disk(
@@ -50,14 +50,14 @@ def test_a_run_ends_on_a_full_disk(runs: Any, start: Starter, script: ScriptWrit
 
 
 @needs_a_disk
-def test_no_run_starts_on_a_full_disk(runs: Any, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
+def test_no_run_starts_on_a_full_disk(runs: Runs, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
     name = tmp_path / script(FOR_EVER)
     out = on_a_small_disk(runs, start, f"{FILL}; {LAGER} python --detach {name} 2>&1 || echo code $?; ls -A")
     assert "No space left on device" in out
     assert out.endswith("code 1\nfill\n")
 
 
-def test_a_run_in_the_foreground_is_listed(runs: Any, run: Starter, lager: Command) -> None:
+def test_a_run_in_the_foreground_is_listed(runs: Runs, run: Starter, lager: Command) -> None:
     with recorded(runs):
         process = run(FOR_EVER)
     known = runs.all()[0]
@@ -70,7 +70,7 @@ def test_a_run_in_the_foreground_is_listed(runs: Any, run: Starter, lager: Comma
     assert runs.all()[0]["exit_code"] == 130
 
 
-def test_completion_offers_only_the_runs_that_fit_the_option(runs: Any, run: Starter, lager: Command) -> None:
+def test_completion_offers_only_the_runs_that_fit_the_option(runs: Runs, run: Starter, lager: Command) -> None:
     detached = "aaaabbbb"
     (runs.folder / f"{detached}.json").write_text(json.dumps({**an_ended_run(), "id": detached, "detached": True}))
     with recorded(runs):
@@ -81,13 +81,13 @@ def test_completion_offers_only_the_runs_that_fit_the_option(runs: Any, run: Sta
         assert lager(**asked).stdout == f"plain,{offered[:8]}\n"
 
 
-def test_a_short_run_leaves_no_record(runs: Any, start: Starter, script: ScriptWriter) -> None:
+def test_a_short_run_leaves_no_record(runs: Runs, start: Starter, script: ScriptWriter) -> None:
     short = limited("lager_cli.runs.run._ATTENDED_AFTER", 20.0)
     assert start(*short, "python", script("")).wait() == 0
     assert runs.all() == []
 
 
-def test_a_run_in_a_removed_folder(runs: Any, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
+def test_a_run_in_a_removed_folder(runs: Runs, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     path = tmp_path / script("import time\ntime.sleep(0.3)\nprint('done')\n")
     process = start("/bin/sh", "-c", f"cd gone && rmdir ../gone && exec {LAGER} python {path}")
@@ -109,7 +109,7 @@ def test_a_run_without_a_record_still_runs(run: Starter, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("ids", [("deadbeef", "\x1b[31m"), ("", "dea", "../../etc")], ids=["plain", "odd"])
 @pytest.mark.parametrize("option", ["--pause", "--reattach", "--kill"])
-def test_no_such_run(runs: Any, lager: Command, option: str, ids: tuple[str, ...]) -> None:
+def test_no_such_run(runs: Runs, lager: Command, option: str, ids: tuple[str, ...]) -> None:
     for id in ids:
         done = lager("python", option, id)
         assert (done.returncode, done.stdout) == (1, "")
@@ -124,7 +124,7 @@ def an_ended_run() -> dict[str, object]:
     return record | {"host": os.uname().nodename, "keeper": nobody, "script": nobody}
 
 
-def test_a_prefix_of_two_runs_and_an_old_record(runs: Any, lager: Command) -> None:
+def test_a_prefix_of_two_runs_and_an_old_record(runs: Runs, lager: Command) -> None:
     record = an_ended_run()
     for id in ("aaaa1", "aaaa2"):
         (runs.folder / f"{id}.json").write_text(json.dumps({**record, "id": id}))
@@ -138,7 +138,7 @@ def test_a_prefix_of_two_runs_and_an_old_record(runs: Any, lager: Command) -> No
 
 
 @pytest.mark.parametrize("step", [-7200.0, 7200.0])
-def test_a_clock_change_does_not_change_an_age(runs: Any, script: ScriptWriter, step: float) -> None:
+def test_a_clock_change_does_not_change_an_age(runs: Runs, script: ScriptWriter, step: float) -> None:
     id = runs.detach(script(FOR_EVER))
     file = runs.folder / f"{id}.json"
 
@@ -156,7 +156,7 @@ def test_a_clock_change_does_not_change_an_age(runs: Any, script: ScriptWriter, 
     assert look() == "ended"
 
 
-def test_records_are_private_and_old_ones_are_removed(runs: Any, script: ScriptWriter, tmp_path: Path) -> None:
+def test_records_are_private_and_old_ones_are_removed(runs: Runs, script: ScriptWriter, tmp_path: Path) -> None:
     id = runs.detach(script(""))
     runs.wait(id)
     assert {file.stat().st_mode & 0o077 for file in [runs.folder, *runs.folder.iterdir()]} == {0}

@@ -2,18 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.bus.runs.detached.known_runs import FOR_EVER
+from tests.bus.runs.detached.known_runs import FOR_EVER, Runs
 from tests.client import Client
 from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER, limited
 
 
 def test_a_run_pauses_when_asked(
-    runs: Any, lager: Command, script: ScriptWriter, start: Starter, client: Client
+    runs: Runs, lager: Command, script: ScriptWriter, start: Starter, client: Client
 ) -> None:
     id = runs.detach(script("print('ready', flush=True)\nn = 0\nwhile True:\n    n += 1\n"))
     start(LAGER, "python", "--reattach", id).out.expect("ready")  # Python ignores the signal before it has begun
@@ -29,7 +28,7 @@ def test_a_run_pauses_when_asked(
     client.resumed(pause["id"])
 
 
-def test_a_run_with_breakpoints_off_refuses_to_pause(runs: Any, lager: Command, script: ScriptWriter) -> None:
+def test_a_run_with_breakpoints_off_refuses_to_pause(runs: Runs, lager: Command, script: ScriptWriter) -> None:
     id = runs.detach(script(FOR_EVER), LAGER_BREAKPOINTS="Off")
     done = lager("python", "--pause", id)
     assert (done.returncode, "LAGER_BREAKPOINTS off" in done.stderr) == (1, True)
@@ -37,7 +36,7 @@ def test_a_run_with_breakpoints_off_refuses_to_pause(runs: Any, lager: Command, 
 
 @pytest.mark.variant
 def test_a_blocking_call_delays_the_requested_pause(
-    runs: Any, script: ScriptWriter, start: Starter, tmp_path: Path, client: Client
+    runs: Runs, script: ScriptWriter, start: Starter, tmp_path: Path, client: Client
 ) -> None:
     os.mkfifo(tmp_path / "fifo")
     text = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).system(b'read x < fifo')\nprint('back')\n"

@@ -4,7 +4,6 @@ import os
 import queue
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -49,14 +48,14 @@ class Lagerd:
 
 
 @pytest.fixture
-def lagerd(own_station: Station, tmp_path: Path, until_the_end: ExitStack) -> Any:
+def lagerd(own_station: Station, tmp_path: Path, until_the_end: ExitStack) -> Lagerd:
     own_station.kill_lagerd()
     os.mkfifo(tmp_path / "asks")
     return Lagerd(until_the_end.enter_context(closing(Client(own_station.address))))
 
 
 def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(
-    terminal: TerminalStarter, lagerd: Any, script: ScriptWriter, tmp_path: Path
+    terminal: TerminalStarter, lagerd: Lagerd, script: ScriptWriter, tmp_path: Path
 ) -> None:
     """The news that it has ended and the older answer come as one piece, and are taken up in whichever order."""
     client = lagerd.client
@@ -83,7 +82,9 @@ def test_a_pause_that_ended_while_it_was_listed_takes_no_keys(
     assert screen.wait() == 0
 
 
-def test_each_enter_declares_its_kind_of_caller(terminal: TerminalStarter, lagerd: Any, script: ScriptWriter) -> None:
+def test_each_enter_declares_its_kind_of_caller(
+    terminal: TerminalStarter, lagerd: Lagerd, script: ScriptWriter
+) -> None:
     """A lagerd that many others have called since has forgotten it."""
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
@@ -96,7 +97,7 @@ def test_each_enter_declares_its_kind_of_caller(terminal: TerminalStarter, lager
 
 
 def test_the_enter_key_works_after_lagerd_stops_and_returns(
-    terminal: TerminalStarter, lagerd: Any, script: ScriptWriter
+    terminal: TerminalStarter, lagerd: Lagerd, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ASKS))
     run = screen.expect("\n").split()[0]
@@ -116,7 +117,7 @@ def test_the_enter_key_works_after_lagerd_stops_and_returns(
 
 @pytest.mark.variant
 def test_a_pause_that_ended_while_it_was_listed_does_not_count_as_the_requested_one(
-    terminal: TerminalStarter, start: Starter, lagerd: Any, script: ScriptWriter
+    terminal: TerminalStarter, start: Starter, lagerd: Lagerd, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ASKS))
     run, pid = screen.expect("\n").split()

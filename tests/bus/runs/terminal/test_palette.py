@@ -16,7 +16,7 @@ SCRIPT = "import lager\nlager.pause('here', timeout={})\n"
 COLOURS = {"91": (255, 0, 0), "94": (92, 92, 255), "95": (255, 0, 255)}  # xterm's
 
 
-def first_line(view: Any) -> Any:
+def first_line(view: Any) -> list[Any]:
     """The cells of the banner's first line."""
     row = next(number for number, line in enumerate(view.seen.display) if line.startswith("lager: paused at"))
     return [view.seen.buffer[row][column] for column in range(len(view.seen.display[row].rstrip()))]

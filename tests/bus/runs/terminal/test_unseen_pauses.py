@@ -8,7 +8,7 @@ import pytest
 from tests.client import Client
 from tests.fixtures import ScriptWriter, Starter, TerminalStarter
 from tests.loopback import Loopback
-from tests.processes import LAGER
+from tests.processes import LAGER, Terminal
 
 PAUSE = "import lager\nlager.pause('why')\nprint('went on')\n"
 CHILD = """
@@ -29,10 +29,10 @@ CLOSED = "import lager, sys\nsys.stderr.close()\nlager.pause('why')\nprint('went
 
 
 @pytest.fixture
-def shell(terminal: TerminalStarter) -> Any:
+def shell(terminal: TerminalStarter) -> Callable[..., Any]:
     """Type a command line into a terminal."""
 
-    def run(line: str) -> Any:
+    def run(line: str) -> Terminal:
         return terminal("/bin/sh", "-c", line, LAGER=LAGER)
 
     return run
@@ -52,7 +52,7 @@ UNSEEN = {
 
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(
-    shell: Any, script: ScriptWriter, client: Client, name: str
+    shell: Callable[..., Any], script: ScriptWriter, client: Client, name: str
 ) -> None:
     text, line = UNSEEN[name]
     script(text)
@@ -70,7 +70,7 @@ def test_a_pause_whose_banner_goes_elsewhere_is_announced_in_one_line(
 @pytest.mark.variant
 @pytest.mark.parametrize(("reader", "times"), [("grep --line-buffered 'went on'", 1), ("cat", 0)])
 def test_a_pause_older_than_the_connection_of_lager_python_is_announced(
-    shell: Any, script: ScriptWriter, client: Client, late: Callable[[], None], reader: str, times: int
+    shell: Callable[..., Any], script: ScriptWriter, client: Client, late: Callable[[], None], reader: str, times: int
 ) -> None:
     script(PAUSE)
     screen = shell(f"$LAGER python script.py 2>&1 | {reader}")
@@ -97,7 +97,7 @@ SEEN = {
 
 @pytest.mark.parametrize("name", SEEN)
 def test_a_pause_whose_banner_reaches_the_terminal_is_announced_only_by_it(
-    shell: Any, script: ScriptWriter, client: Client, name: str
+    shell: Callable[..., Any], script: ScriptWriter, client: Client, name: str
 ) -> None:
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell(SEEN[name])
@@ -149,7 +149,7 @@ def test_a_run_on_a_box_is_announced_with_the_box(
 
 @pytest.mark.variant
 def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_banner(
-    near: Loopback, shell: Any, script: ScriptWriter, client: Client
+    near: Loopback, shell: Callable[..., Any], script: ScriptWriter, client: Client
 ) -> None:
     script(PAUSE.replace("'why'", "timeout=1.5"))
     screen = shell("$LAGER python --box near script.py 2>&1 | tee log")
@@ -161,7 +161,7 @@ def test_a_run_on_a_box_whose_output_is_filtered_here_is_announced_only_by_its_b
 
 @pytest.mark.variant
 def test_a_run_on_a_box_whose_errors_go_to_a_file_here_is_announced(
-    near: Loopback, shell: Any, script: ScriptWriter, client: Client
+    near: Loopback, shell: Callable[..., Any], script: ScriptWriter, client: Client
 ) -> None:
     script(PAUSE)
     screen = shell("$LAGER python --box near script.py 2>banner")

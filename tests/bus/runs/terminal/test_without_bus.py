@@ -54,19 +54,19 @@ def lose_lagerd_and_then_the_bus(station: Station) -> None:
 LOSSES = (lose_bus, lose_lagerd, lose_lagerd_and_then_the_bus)
 
 
-def user() -> Any:
+def user() -> str:
     return pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture
-def client(own_station: Station, until_the_end: ExitStack) -> Any:
+def client(own_station: Station, until_the_end: ExitStack) -> Client:
     return until_the_end.enter_context(closing(Client(own_station.address)))
 
 
 @pytest.mark.parametrize("lose", LOSSES)
 @pytest.mark.parametrize("timeout", [0, 600])
 def test_enter_resumes_a_pause_whose_bus_is_gone(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter, lose: Any, timeout: int
+    terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter, lose: Any, timeout: int
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=timeout)))
     id = client.paused()["id"]
@@ -81,7 +81,7 @@ def test_enter_resumes_a_pause_whose_bus_is_gone(
 
 @pytest.mark.variant
 def test_enter_resumes_one_pause_after_the_other(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
+    terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(SEVERAL))
     waiting = {client.paused()["id"] for _ in range(3)}
@@ -97,7 +97,7 @@ def test_enter_resumes_one_pause_after_the_other(
 
 @pytest.mark.variant
 def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter, late: Callable[[], None]
+    terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter, late: Callable[[], None]
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     id = client.paused()["id"]
@@ -112,7 +112,7 @@ def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(
 
 @pytest.mark.variant
 def test_what_is_typed_beside_enter_is_not_taken_for_it(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
+    terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))
     client.paused()
@@ -127,7 +127,7 @@ def test_what_is_typed_beside_enter_is_not_taken_for_it(
 
 @pytest.mark.variant
 def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
+    terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0) + "print('got', input())\n"))
     client.paused()
@@ -144,7 +144,7 @@ def test_the_keys_belong_to_the_script_once_it_resumes_without_a_bus(
 def test_a_bus_that_comes_back_has_the_pause_again(
     terminal: TerminalStarter,
     own_station: Station,
-    client: Any,
+    client: Client,
     script: ScriptWriter,
     until_the_end: ExitStack,
     lose: Any,
@@ -165,7 +165,7 @@ def test_a_bus_that_comes_back_has_the_pause_again(
 
 
 def test_a_lagerd_that_comes_back_records_the_enter_it_missed(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter
+    terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=0) + "input()\n"))
     id = client.paused()["id"]
@@ -182,7 +182,7 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(
 
 @pytest.mark.variant
 def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(
-    run: Starter, own_station: Station, client: Any
+    run: Starter, own_station: Station, client: Client
 ) -> None:
     process = run(
         f"{IMPATIENT}import lager, threading\nlager.pause('here', timeout=0.3)\n"
@@ -197,7 +197,7 @@ def test_a_lagerd_that_comes_back_records_the_timeout_it_missed(
 
 
 def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(
-    run: Starter, own_station: Station, client: Any
+    run: Starter, own_station: Station, client: Client
 ) -> None:
     process = run(ALONE.format(timeout=0.3))
     id = client.paused()["id"]
@@ -209,8 +209,8 @@ def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(
 
 
 @pytest.fixture
-def freeze(own_station: Station, until_the_end: ExitStack) -> Any:
-    def stop(who: Any) -> Any:
+def freeze(own_station: Station, until_the_end: ExitStack) -> Callable[..., Any]:
+    def stop(who: Any) -> int:
         pid = (own_station.broker if who == "broker" else own_station.lagerd).pid
         until_the_end.callback(os.kill, pid, signal.SIGCONT)
         os.kill(pid, signal.SIGSTOP)
@@ -221,7 +221,12 @@ def freeze(own_station: Station, until_the_end: ExitStack) -> Any:
 
 @pytest.mark.parametrize("silent", ["broker", "lagerd"])
 def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(
-    terminal: TerminalStarter, own_station: Station, client: Any, script: ScriptWriter, silent: str, freeze: Any
+    terminal: TerminalStarter,
+    own_station: Station,
+    client: Client,
+    script: ScriptWriter,
+    silent: str,
+    freeze: Callable[..., Any],
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600) + "input()\n"))
     id = client.paused()["id"]
@@ -238,7 +243,11 @@ def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(
 
 @pytest.mark.variant
 def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(
-    terminal: TerminalStarter, client: Any, script: ScriptWriter, late: Callable[[], None], freeze: Any
+    terminal: TerminalStarter,
+    client: Client,
+    script: ScriptWriter,
+    late: Callable[[], None],
+    freeze: Callable[..., Any],
 ) -> None:
     screen = terminal(LAGER, "python", script(ONE.format(timeout=600)))
     id = client.paused()["id"]
@@ -252,7 +261,11 @@ def test_enter_resumes_a_pause_of_which_lager_python_has_not_heard(
 
 @pytest.mark.variant
 def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
-    terminal: TerminalStarter, client: Any, script: ScriptWriter, late: Callable[[], None], freeze: Any
+    terminal: TerminalStarter,
+    client: Client,
+    script: ScriptWriter,
+    late: Callable[[], None],
+    freeze: Callable[..., Any],
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=4) + "print('got', input())\n"))
     client.paused()
@@ -268,7 +281,7 @@ def test_a_pause_of_which_lager_python_has_not_heard_takes_no_keys_once_it_ends(
 
 @pytest.mark.variant
 def test_an_answer_reaches_a_script_whose_bus_is_frozen(
-    terminal: TerminalStarter, client: Any, script: ScriptWriter, freeze: Any
+    terminal: TerminalStarter, client: Client, script: ScriptWriter, freeze: Callable[..., Any]
 ) -> None:
     asks = "import lager\nprint('got', lager.ask('How many?', kind='number', timeout=600))\n"
     screen = terminal(LAGER, "python", script(asks))
@@ -297,10 +310,10 @@ MANY = "kind='choice', choices=[f'{n}' + '\\N{SNOWMAN}' * 190 for n in range(100
 )
 def test_a_question_of_which_lager_python_has_not_heard_is_answered(
     terminal: TerminalStarter,
-    client: Any,
+    client: Client,
     script: ScriptWriter,
     late: Callable[[], None],
-    freeze: Any,
+    freeze: Callable[..., Any],
     how: str,
     typed: str,
     got: str,
@@ -331,7 +344,7 @@ threading.Event().wait()
 @pytest.mark.variant
 @pytest.mark.parametrize("timeout", [0, 600])
 def test_a_pause_outlasts_the_default_time_without_a_bus(
-    run: Starter, own_station: Station, client: Any, timeout: int
+    run: Starter, own_station: Station, client: Client, timeout: int
 ) -> None:
     process = run(OUTLASTS % timeout)
     ids = {pause["label"]: pause["id"] for pause in (client.paused(), client.paused())}
@@ -361,7 +374,7 @@ while True:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
 def test_the_enter_of_another_user_resumes_nothing(
-    start: Starter, run: Starter, own_station: Station, client: Any
+    start: Starter, run: Starter, own_station: Station, client: Client
 ) -> None:
     process = run(ONE.format(timeout=600))
     pause = client.paused()
@@ -374,7 +387,7 @@ def test_the_enter_of_another_user_resumes_nothing(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
-def test_another_user_takes_no_keys(terminal: TerminalStarter, client: Any, script: ScriptWriter) -> None:
+def test_another_user_takes_no_keys(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
     screen = terminal(
         LAGER, "python", script("import os\nprint(os.environ['LAGER_PROCESS_ID'])\nprint('got', input())\n")
     )

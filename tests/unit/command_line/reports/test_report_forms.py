@@ -32,7 +32,7 @@ class Page(HTMLParser):
         self.attributes |= {name for name, _ in attributes}
 
 
-def report(text: Any, *files: Any) -> Any:
+def report(text: Any, *files: Any) -> dict[str, Any]:
     run = {
         "id": "9b1c04d7-0000", "runnable": text, "arguments": [text], "folder": text, "box": text, "host": text,
         "detached": True, "interpreter": text, "state": "ended", "exit_code": 1, "started": "", "ended": "",

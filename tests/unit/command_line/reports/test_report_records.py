@@ -7,7 +7,7 @@ import pytest
 from lager_cli.commands.runs.report_records import is_whole
 
 
-def records(text: Any) -> Any:
+def records(text: Any) -> list[dict[str, Any]]:
     """Records from words like `paused:1` and `claimed:psu1`."""
     found = []
     for word in text.split():

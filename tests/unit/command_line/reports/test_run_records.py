@@ -16,7 +16,7 @@ EARLIER = Identity(1, "an-earlier-boot 100")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(records, "_chosen", tmp_path)
     Record("good", "t.py", [], "/", script=EARLIER, ended=2.0, started=1.0).write()
     return tmp_path
@@ -31,20 +31,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         {"keeper": {"pid": "1", "born": ""}}, {"script": {"pid": 1, "born": 2}}, {"unknown": 1},
     ],
 )  # fmt: skip
-def test_a_record_with_a_wrong_value_is_passed_over(folder: Any, change: Any) -> None:
+def test_a_record_with_a_wrong_value_is_passed_over(folder: Path, change: Any) -> None:
     values = json.loads((folder / "good.json").read_text())
     (folder / "bad.json").write_text(json.dumps({**values, "id": "bad", **change}))
     assert [record.id for record in records.everyone()] == ["good"]
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 100_000, "\udcff", '{"id": "bad"}'])
-def test_a_record_that_is_none_is_passed_over(folder: Any, text: str) -> None:
+def test_a_record_that_is_none_is_passed_over(folder: Path, text: str) -> None:
     (folder / "bad.json").write_text(text, errors="surrogateescape")
     assert [record.id for record in records.everyone()] == ["good"]
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
-def test_what_is_no_file_is_passed_over(folder: Any, make: Any) -> None:
+def test_what_is_no_file_is_passed_over(folder: Path, make: Any) -> None:
     make(folder / "bad.json")
     assert [record.id for record in records.everyone()] == ["good"]
 

@@ -4,9 +4,8 @@ import os
 import pty
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -59,7 +58,7 @@ class Clock:
 
 
 @pytest.fixture
-def family(tmp_path: Path) -> Iterator[Any]:
+def family(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     kept = [*own_drivers._found], {**own_drivers._broken}, {*own_drivers._read}
     own_drivers._found.clear()
     own_drivers._broken.clear()
@@ -82,7 +81,7 @@ def lines(end: str, *script: tuple[str, str | None]) -> list[tuple[bytes, bytes 
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_lines_end_as_the_family_ends_them(family: Any, end: str) -> None:
+def test_lines_end_as_the_family_ends_them(family: Callable[..., Path], end: str) -> None:
     script = lines(end, ("CLEAR", None), ("VOLT 3.3", None), ("ERR?", "0,''"), ("VOLT?", "3.3"), ("MEAS:VOLT?", "3.2"))
     folder = family(f'"line_end": {end!r}, "error_queue": "ERR?", "clear": "CLEAR"')
     with playing(script, "P1", SUPPLY, drivers=folder) as supply:
@@ -100,7 +99,7 @@ def test_lines_end_as_the_family_ends_them(family: Any, end: str) -> None:
     ],
 )
 def test_the_entries_of_the_error_queue_have_the_form_of_the_family(
-    family: Any, form: str, none: str, some: str, said: str
+    family: Callable[..., Path], form: str, none: str, some: str, said: str
 ) -> None:
     told = [("VOLT 3.3", None), (":SYST:ERR?", some), (":SYST:ERR?", none)]
     folder = family(f'"error_form": {form!r}')
@@ -116,7 +115,7 @@ def test_what_is_no_entry_is_never_taken_for_one(form: str, text: str) -> None:
         parse.ERRORS[form](text)
 
 
-def test_without_an_error_queue_the_readback_shows_a_refusal(family: Any) -> None:
+def test_without_an_error_queue_the_readback_shows_a_refusal(family: Callable[..., Path]) -> None:
     folder = family('"error_queue": ""')
     script = [("*IDN?", IDN), ("VOLT 3.3", None), ("VOLT?", "0"), ("VOLT 3.4", None), ("VOLT?", "3.4")]
     with playing(script, "P1", SUPPLY, drivers=folder) as supply:
@@ -126,7 +125,7 @@ def test_without_an_error_queue_the_readback_shows_a_refusal(family: Any) -> Non
 
 
 def test_two_messages_have_the_pause_between_them_that_the_family_needs(
-    family: Any, monkeypatch: pytest.MonkeyPatch
+    family: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(scpi, "time", clock)
@@ -137,7 +136,7 @@ def test_two_messages_have_the_pause_between_them_that_the_family_needs(
     assert clock.waits == [0.5, 0.5]  # none before the first message
 
 
-def test_a_keepalive_asks_what_the_family_calls_harmless(family: Any) -> None:
+def test_a_keepalive_asks_what_the_family_calls_harmless(family: Callable[..., Path]) -> None:
     with ScriptedInstrument(("*IDN?", IDN), ("LIFE?", "yes")) as instrument:
         nets = bench("P1", instrument.visa, drivers=family('"harmless": "LIFE?"'), it=SUPPLY)
         session = session_of(nets.net("it").instrument)
@@ -160,7 +159,7 @@ def serial_bench(folder: Path, path: str, more: str = "") -> Nets:
 
 @pytest.mark.parametrize(("more", "speed"), [("", termios.B19200), ("baudrate = 4800", termios.B4800)])
 def test_a_serial_line_is_as_delivered_unless_the_nets_file_says_otherwise(
-    family: Any, line: tuple[int, str], more: str, speed: int
+    family: Callable[..., Path], line: tuple[int, str], more: str, speed: int
 ) -> None:
     master, path = line
     folder = family(r'"baudrate": 19200, "remote": "SYST:REM", "line_end": "\r\n"')
@@ -182,7 +181,7 @@ def test_a_serial_line_is_as_delivered_unless_the_nets_file_says_otherwise(
     assert sent.count(b"SYST:REM") == 1  # a reader leaves the instrument as it is
 
 
-def test_nothing_is_made_remote_where_the_interface_does_that(family: Any) -> None:
+def test_nothing_is_made_remote_where_the_interface_does_that(family: Callable[..., Path]) -> None:
     script = [("*IDN?", IDN), ("MEAS:VOLT?", "3.2")]
     with playing(script, "P1", SUPPLY, drivers=family('"remote": "SYST:REM"')) as supply:
         assert supply.voltage() == 3.2
@@ -210,7 +209,7 @@ def test_nets_are_made_safe_in_the_order_of_their_family_where_the_file_says_not
         own_drivers._found[:], own_drivers._read = kept
 
 
-def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Any) -> None:
+def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Callable[..., Path]) -> None:
     folder = family('"watchdog": ["supply"]')
     script = [("*IDN?", IDN), ("OUTP ON", None), (":SYST:ERR?", '0,""'), ("OUTP?", "1")]
     with playing(script, "P1", f"{SUPPLY}\ndeadman = 30", drivers=folder) as supply:
@@ -242,14 +241,14 @@ def test_a_driver_may_bring_the_watchdog_of_its_instrument(family: Any) -> None:
         ('"safe_order": [["supply"]]', '"safe_order" of DRIVER should be a list of its net types (supply, adc)'),
     ],
 )
-def test_a_mistake_in_the_table_is_a_sentence(family: Any, more: str, said: str) -> None:
+def test_a_mistake_in_the_table_is_a_sentence(family: Callable[..., Path], more: str, said: str) -> None:
     own_drivers.read_folder(str(family(more)))
     own_drivers._read.add(own_drivers.GROUP)
     (broken,) = own_drivers.broken()
     assert said in broken.reason
 
 
-def test_a_watchdog_needs_the_function_that_sets_it(tmp_path: Path, family: Any) -> None:
+def test_a_watchdog_needs_the_function_that_sets_it(tmp_path: Path, family: Callable[..., Path]) -> None:
     folder = family('"watchdog": ["supply"]')
     text = (folder / "acme.py").read_text().replace("def set_watchdog", "def set_nothing")
     (folder / "acme.py").write_text(text)

@@ -17,7 +17,7 @@ from lagerd.journal.audit import Audit
 CATALOG = (Path(__file__).parents[4] / "units" / "lager.catalog").read_text()
 
 
-def catalog_entries() -> Any:
+def catalog_entries() -> dict[Any, Any]:
     parts = re.split(r"^-- ([0-9a-f]{32})$", CATALOG, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
@@ -41,21 +41,21 @@ def test_a_record_has_every_field_that_its_texts_use(kind: Any) -> None:
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Any]:
+def records(tmp_path: Path) -> Iterator[Audit]:
     records = audit.to_journal(tmp_path / "socket")
     yield records
     records.close()
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Any]:
+def journal(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "socket"))
         server.settimeout(5)
         yield server
 
 
-def test_journald_gets_all_fields_of_a_record(journal: Any, records: Any) -> None:
+def test_journald_gets_all_fields_of_a_record(journal: socket.socket, records: Audit) -> None:
     records.record(
         Event.AUTO_RESUMED,
         breakpoint="0123abcd",
@@ -77,14 +77,14 @@ def test_journald_gets_all_fields_of_a_record(journal: Any, records: Any) -> Non
     assert "LAGER_PAUSED_SEC=1.235" in lines
 
 
-def test_no_value_can_be_a_terminal_escape_or_break_the_encoding(journal: Any, records: Any) -> None:
+def test_no_value_can_be_a_terminal_escape_or_break_the_encoding(journal: socket.socket, records: Audit) -> None:
     records.record(Event.PAUSED, label="\x1b[2J\udcff\u202eé", file="x" * 1_000_000)
     record = journal.recv(1_000_000).decode()
     assert r"LAGER_LABEL=\x1b[2J\udcff\u202eé" in record
     assert len(record) < 20_000
 
 
-def test_without_journald_only_records_are_lost(tmp_path: Path, records: Any) -> None:
+def test_without_journald_only_records_are_lost(tmp_path: Path, records: Audit) -> None:
     records.record(Event.GONE)
     records.record(Event.GONE)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
@@ -96,7 +96,7 @@ def test_without_journald_only_records_are_lost(tmp_path: Path, records: Any) ->
     assert records.lost == 2
 
 
-def test_a_journald_that_does_not_read_never_blocks(journal: Any, records: Any) -> None:
+def test_a_journald_that_does_not_read_never_blocks(journal: socket.socket, records: Audit) -> None:
     for _ in range(2000):
         records.record(Event.CLAIMED, instrument="psu1")
     assert records.lost > 0

@@ -1,6 +1,7 @@
 """Repeated events that share a record."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from tests.unit.breakpoints.test_pauses import a_pause
 
 
 @pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run what is given with a Repeats; what it recorded."""
 
-    def run(work: Any, seconds: Any = 1000.0) -> Any:
+    def run(work: Any, seconds: Any = 1000.0) -> list[tuple[Event, str, Client | int | None, dict[str, Any]]]:
         monkeypatch.setattr(repeats, "SECONDS", seconds)
         found = []
 
@@ -38,7 +39,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
 ANNA, BERT = (Client(":1.1", uid, "x", 7, ()) for uid in (1000, 1001))
 
 
-def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(recorded: Any) -> None:
+def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(recorded: Callable[..., Any]) -> None:
     pause, other = a_pause(), a_pause("0000abcd")
 
     def work(tell: Any) -> None:
@@ -55,7 +56,7 @@ def test_the_first_is_written_at_once_and_the_others_share_one_with_their_count(
     ]
 
 
-def test_held_back_records_are_written_before_the_end_of_the_pause(recorded: Any) -> None:
+def test_held_back_records_are_written_before_the_end_of_the_pause(recorded: Callable[..., Any]) -> None:
     pause = a_pause()
 
     def work(tell: Any) -> None:
@@ -69,7 +70,7 @@ def test_held_back_records_are_written_before_the_end_of_the_pause(recorded: Any
 @pytest.mark.parametrize(
     "event", [Event.PAUSED, Event.RESUMED, Event.CONSOLE_OPENED, Event.CONSOLE_CLOSED, Event.DENIED, Event.GONE]
 )
-def test_nothing_else_shares_a_record(recorded: Any, event: Any) -> None:
+def test_nothing_else_shares_a_record(recorded: Callable[..., Any], event: Any) -> None:
     pause = a_pause()
 
     def work(tell: Any) -> None:
@@ -79,7 +80,7 @@ def test_nothing_else_shares_a_record(recorded: Any, event: Any) -> None:
     assert len(recorded(work)) == 50
 
 
-def test_inputs_that_share_a_record_are_all_in_it(recorded: Any) -> None:
+def test_inputs_that_share_a_record_are_all_in_it(recorded: Callable[..., Any]) -> None:
     pause = a_pause()
 
     def work(tell: Any) -> None:
@@ -89,7 +90,7 @@ def test_inputs_that_share_a_record_are_all_in_it(recorded: Any) -> None:
     assert [more for *_, more in recorded(work)] == [{"input": "a"}, {"input": "b\nc", "count": 2}]
 
 
-def test_one_record_a_second_is_written_while_repeats_continue(recorded: Any) -> None:
+def test_one_record_a_second_is_written_while_repeats_continue(recorded: Callable[..., Any]) -> None:
     pause = a_pause()
 
     async def work(tell: Any) -> None:
