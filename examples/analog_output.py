@@ -1,4 +1,4 @@
-"""Ramp an analog output, and read back what was set and what arrived."""
+"""Ramp an analog output, and compare the setpoint with the measured voltage."""
 
 from lager import Net, NetType
 

@@ -1,4 +1,4 @@
-"""Asks the person at the bench, and goes on with what they say."""
+"""Ask the person at the bench, and use the answers."""
 
 from lager import ask
 

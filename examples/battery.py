@@ -1,4 +1,4 @@
-"""Let the board run on a simulated cell that gets emptier."""
+"""Run the board on a simulated cell that discharges."""
 
 from lager import Net, NetType
 

@@ -1,4 +1,4 @@
-"""Empty and fill a simulated cell, record its voltage to cycling.csv, and pause where the voltage is out of range.
+"""Discharge and charge a simulated cell, record its voltage to cycling.csv, and pause if the voltage is out of range.
 
 lager python examples/battery_cycling.py [CYCLES [LOWEST VOLTS]]
 """

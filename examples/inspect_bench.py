@@ -1,4 +1,4 @@
-"""Read three analog inputs, stop for a look at the bench, and read them again."""
+"""Read three analog inputs, pause to inspect the bench, and read them again."""
 
 from lager import Net, NetType, pause
 

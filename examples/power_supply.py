@@ -1,4 +1,4 @@
-"""Bring up the board's supply with its protections armed, and check what it draws."""
+"""Switch on the board's supply with its protections armed, and check the current of the board."""
 
 from lager import Net, NetType
 
@@ -14,7 +14,7 @@ supply.enable()
 try:
     print(f"{supply.voltage():.2f} V, {supply.current() * 1000:.1f} mA, {supply.power():.3f} W")
 
-    # One call sets the voltage with its protection, in the order that does not trip it.
+    # One call sets the voltage and its protection, in an order that does not trip the protection.
     supply.voltage(value=3.3, ovp=3.6)
     supply.voltage(value=5.0, ovp=5.5)
     state = supply.get_full_state()

@@ -1,4 +1,4 @@
-"""A progress bar that goes on while another thread, which watches an input, pauses at what it sees."""
+"""Show a progress bar that continues while another thread, which watches an input, is paused."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A suite whose second test finds a rail that collapses under load; it pauses there, with the rail still on.
+"""A test suite whose second test finds a rail that collapses under load; it pauses there, with the rail still on.
 
 lager python -m pytest --lager-pause examples/rail_suite.py
 """

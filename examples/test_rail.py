@@ -1,4 +1,4 @@
-"""A test that leaves the bench as it was; run it with: lager python -m pytest --lager-pause examples"""
+"""A test that restores the bench; run it with: lager python -m pytest --lager-pause examples"""
 
 import pytest
 

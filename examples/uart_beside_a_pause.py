@@ -1,4 +1,4 @@
-"""An asyncio script that goes on reading a UART while another of its tasks is paused."""
+"""An asyncio script that continues to read a UART while another of its tasks is paused."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ def exchange(port, line: str) -> str:
 
 
 async def listen(port) -> None:
-    """Ask the board again and again, for as long as this task lives."""
+    """Ask the board repeatedly until this task is cancelled."""
     while True:
         heard.append(await asyncio.to_thread(exchange, port, "rail"))
 

@@ -35,17 +35,17 @@ ANY = {NetType.UART: "any serial device", NetType.SCPI: "any at a VISA address"}
 COMMON = ("close", "is_open", "name", "type", "channel")
 HEAD = """# The Python interface
 
-This page is written from the docstrings of the package. `help()` in a console shows the same text in full.
+This page is generated from the docstrings of the package. `help()` in a console shows them in full.
 
-A method that measures is named for what it measures: `voltage()` and `measured_voltage()` of a supply, `input()` of an
-adc. A method that sets returns what the instrument reads back: `set_voltage(3.3)`, and each method with an optional
-value, once it is given: `soc(80)`. What is set can be read back without a change: `state()`, or the method without a
-value.
+A method that measures is named after the quantity: `voltage()` and `measured_voltage()` of a supply, `input()` of an
+adc. A method that sets a value returns the readback of the instrument: `set_voltage(3.3)`, or a method with an optional
+value, such as `soc(80)`. To read a setting without changing it, use `state()`, or the method without a value.
 
-A method that sets a value raises `InvalidArgument` for one that is not valid and `LimitExceeded` for one over a limit
-of the nets file, both before anything is sent, and `Rejected` if the instrument does not take it. Every method that
-talks to an instrument may also raise `InstrumentError` or another of its subclasses, such as `InstrumentUnreachable`,
-`InstrumentTimeout` and `BadReply`. They are in `lager.errors`; all errors of lager are a `LagerError`.
+Before anything is sent, a method that sets a value raises `InvalidArgument` if the value is not valid, or
+`LimitExceeded` if it exceeds a limit of the nets file. It raises `Rejected` if the instrument does not accept the
+value. Every method that talks to an instrument may also raise `InstrumentError` or another of its subclasses, such as
+`InstrumentUnreachable`, `InstrumentTimeout` and `BadReply`. They are in `lager.errors`; the base class of all errors of
+lager is `LagerError`.
 
 ## lager
 
@@ -139,7 +139,7 @@ def written() -> str:
         called = _signature(name, member) if inspect.isfunction(member) else f"`{name}`"
         if inspect.isclass(member) and issubclass(member, errors.LagerError):
             told = re.search(rf"\b{name} +(.*)", errors.__doc__ or "")  # in the tree of the errors
-            text = f"Raised: {told[1]}." if told else text
+            text = f"Error: {told[1]}." if told else text
         lines.append(f"| {called} | {_first_sentence(text)} | {_raises(text) if callable(member) else ''} |")
     parts = [HEAD + "\n".join(lines), "## Net\n\n| method | what it does | raises |\n|---|---|---|"]
     for name in dir(Net):

@@ -1,4 +1,4 @@
-"""Everything that lager raises, as one tree.
+"""The exceptions of lager, as one tree.
 
     LagerError
     ├── PauseTimeout          a pause timed out, with on_timeout="raise"
@@ -6,7 +6,7 @@
     ├── NoAnswer              a question of ask() ended without an answer, and has no default
     ├── BusError              the bus cannot be reached, or the connection was lost
     │   └── NoDaemon          the bus works, but lagerd does not answer on it
-    │       └── NotRunning    because there is none
+    │       └── NotRunning    lagerd is not running
     ├── Refusal               an error that lagerd returned; the class name is the error name on the bus
     │   ├── NoSuchBreakpoint
     │   ├── AmbiguousId
@@ -15,7 +15,7 @@
     │   ├── InvalidArgument
     │   ├── InstrumentBusy
     │   │   └── Quarantined   its last holder crashed, and it could not be made safe
-    │   ├── LoanEnded         an instrument that was borrowed has been taken back
+    │   ├── LoanEnded         the loan of an instrument has ended
     │   ├── NoSuchInstrument
     │   ├── TooMany
     │   └── Failed
@@ -25,8 +25,8 @@
     │   ├── NoConnection      the connection to it failed or was lost
     │   └── TransferError     files cannot be sent to it or fetched from it
     └── BenchError            nets and instruments
-        ├── NetsFileError     the nets file is wrong or missing
-        ├── SetupFunctionRequiredError   never by lager itself; scripts for other lagers import it
+        ├── NetsFileError     the nets file is invalid or missing
+        ├── SetupFunctionRequiredError   lager never raises it; scripts for other lagers import it
         ├── InvalidNetError   the nets file has no such net
         │   ├── NoSuchNet
         │   └── WrongNetType
@@ -41,10 +41,10 @@
             ├── WrongModel    its *IDN? does not match the nets file
             └── Rejected      it did not accept a command: an entry in its error queue, or a different readback
 
-Every error is two sentences: what happened, and (the hint) what to do next.
+Every error has two sentences: `what` happened, and the `hint` what to do next.
 """
 
-TYPE_CHECKING = False  # type checkers take it for true; importing typing would take too long
+TYPE_CHECKING = False  # type checkers treat it as true; importing typing would take too long
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -124,7 +124,7 @@ class InstrumentBusy(Refusal):
 
 
 class Quarantined(InstrumentBusy):
-    exit_code = 1  # it does not end by waiting
+    exit_code = 1  # waiting does not end it
 
 
 class LoanEnded(Refusal):
