@@ -51,6 +51,19 @@ class NetStatus:
         return getattr(self.reading.value, "enabled", None) if self.reading is not None else None
 
     @property
+    def held_by(self) -> str:
+        """Return who holds the instrument, and how the net was read nevertheless; "-" if nobody does."""
+        holder: Any = self.holder
+        if holder is None:
+            return "-"
+        if self.is_quarantined:
+            return "quarantined"
+        if holder.get("lent_to"):
+            return f"lent to {holder['lent_to'].replace('*', 'every member')}"
+        who = f"{holder['user']} {holder['script']}".strip()
+        return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
+
+    @property
     def why(self) -> str:
         """Return why it could not be read as a whole, or cannot be used; "" if all is well."""
         if self.holder is not None and (self.is_quarantined or self.holder.get("reason")):

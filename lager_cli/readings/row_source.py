@@ -13,7 +13,6 @@ from lager.nets.model import NetConfig
 from lager.recording.rows import Column, Row, Schedule, columns, missed, row
 from lager.wording.text import printable
 from lager_cli import daemon
-from lager_cli.display.status_screen import holder_of
 from lager_cli.readings.net_status import NetReader, NetStatus
 
 _LONGEST = 1 << 20  # bytes of one line of a box
@@ -105,7 +104,7 @@ def _readings(found: Sequence[NetStatus]) -> dict[str, Reading]:
 
 def _holders(found: Sequence[NetStatus]) -> dict[str, str]:
     """Return why nets were not read: who holds their instruments."""
-    return {one.net.name: one.why or f"held by {holder_of(one)}" for one in found if one.reading is None}
+    return {one.net.name: one.why or f"held by {one.held_by}" for one in found if one.reading is None}
 
 
 def _failed(nets: Sequence[NetConfig], problem: LagerError) -> dict[str, Reading]:

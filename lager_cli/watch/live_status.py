@@ -8,10 +8,10 @@ from lager.bus.facade import Bus
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import LagerError
 from lager.nets.model import NetConfig
-from lager_cli.display.status_screen import Bench, Line, lines
 from lager_cli.follower import Following
 from lager_cli.readings.net_status import NetReader, NetStatus
-from lager_cli.watch.scrolled import ScrolledScreen
+from lager_cli.screens.scrolled import ScrolledScreen
+from lager_cli.screens.status_screen import Bench, Line, lines
 
 _EACH_SECONDS, _AT_MOST = 1.0, 0.2
 _SIGNALS = ("Claimed", "Released", "MadeSafe", "Quarantined", "Cleared")

@@ -22,8 +22,8 @@ from lager.wording.text import printable, seconds_of, time_given
 from lager_cli.display.pause_table import HEADERS, row, urgency
 from lager_cli.display.tables import fitted
 from lager_cli.follower import Following
-from lager_cli.watch.palette import style
-from lager_cli.watch.selection import RowSelection
+from lager_cli.screens.palette import style
+from lager_cli.screens.selection import RowSelection
 
 if TYPE_CHECKING:
     from lager.contract import PauseDetails

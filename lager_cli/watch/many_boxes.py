@@ -9,10 +9,10 @@ from lager_cli.boxes.names.box_table import Box
 from lager_cli.boxes.several.answers import BoxAnswer, reason_of, state_of
 from lager_cli.boxes.several.streams import followed
 from lager_cli.display import output
-from lager_cli.display.lab_screen import BoxBench, absent, bench_of, lines
-from lager_cli.display.status_screen import Line
+from lager_cli.screens.lab_screen import BoxBench, absent, bench_of, lines
+from lager_cli.screens.scrolled import ScrolledScreen
+from lager_cli.screens.status_screen import Line
 from lager_cli.watch.box_streams import from_thread, told_until_the_end
-from lager_cli.watch.scrolled import ScrolledScreen
 
 _WORDS = ("status", "--watch", "--json")
 _REDRAW_SECONDS = 0.2

@@ -13,11 +13,11 @@ from lager_cli.boxes.several.answers import BoxAnswer, reason_of, state_of
 from lager_cli.boxes.several.streams import followed
 from lager_cli.display import output
 from lager_cli.display.pause_table import HEADERS, row, urgency
-from lager_cli.display.status_screen import Line
 from lager_cli.display.tables import fitted
 from lager_cli.follower import PauseEvent
+from lager_cli.screens.scrolled import ScrolledScreen
+from lager_cli.screens.status_screen import Line
 from lager_cli.watch.box_streams import from_thread, told_until_the_end
-from lager_cli.watch.scrolled import ScrolledScreen
 from lager_cli.watch.watch import WIDTHS, as_object, on_a_screen, who
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 from lager.nets.model import NetConfig
 from lager_cli import daemon
 from lager_cli.display import output
-from lager_cli.display.status_screen import Bench
 from lager_cli.readings.net_status import NetReader, NetStatus
+from lager_cli.screens.status_screen import Bench
 
 _EACH_SECONDS = 1.0
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import lager
 from lager.errors import LagerError
-from lager.instruments.lease import HeldLease, claim
+from lager.instruments.claims import HeldLease
+from lager.instruments.lease import claim
 
 _leases: dict[str, HeldLease] = {}
 _interruptible = False

@@ -15,11 +15,11 @@ from lager.nets.model import NetConfig
 from lager_cli import daemon
 from lager_cli.display import output
 from lager_cli.display.age import with_ages
-from lager_cli.display.status_screen import Bench, lines
 from lager_cli.options.box_option import go, limit_of, says_where_from, several, several_box_group_option
 from lager_cli.options.common import json_option
 from lager_cli.readings.net_status import NetReader, without_safe
 from lager_cli.runs import records
+from lager_cli.screens.status_screen import Bench, lines
 
 if TYPE_CHECKING:
     from lager_cli.boxes.several.fan_out import Table
@@ -75,7 +75,7 @@ def status(context: click.Context, as_json: bool, watch: bool, chosen: bool, box
 
 def _table() -> "Table":
     from lager_cli.boxes.several.fan_out import Table
-    from lager_cli.display import lab_screen
+    from lager_cli.screens import lab_screen
 
     return Table(lab_screen.HEADERS, lab_screen.row, also={1})
 

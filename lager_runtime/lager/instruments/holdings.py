@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lager.errors import InstrumentError, NetConflict
 from lager.instruments import ended_frames
+from lager.instruments.claims import Claim, HeldLease
 from lager.instruments.sessions.session import Session
 from lager.instruments.upkeep import Upkeep
 from lager.nets import catalog
@@ -18,9 +19,6 @@ from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
 from lager.nets.terminals import terminal
 from lager.process import at_end, threads
-
-if TYPE_CHECKING:
-    from lager.instruments.lease import Claim, HeldLease
 
 _END_SECONDS = 2.0  # for a statement of a console to leave an instrument, at the end of the process
 
@@ -48,7 +46,7 @@ class Holding:
         self._left: tuple[Session, HeldLease | None] | None = None  # open when the process ends
         self._unsafe: dict[object, NetConfig] = {}  # closed, but their safe state could not be set
 
-    def enter(self, config: NetConfig, claim: "Claim", wait: float, share: bool = False) -> object:
+    def enter(self, config: NetConfig, claim: Claim, wait: float, share: bool = False) -> object:
         """Add this net, and open the instrument if it is the first; returns a token for `leave`."""
         if threads.waits_for_paused(self.lock):
             what = f"The paused thread is just opening or closing a net of {config.instrument}."
@@ -108,7 +106,7 @@ class Holding:
                     lease.release()
                 self._unsafe = {}
 
-    def _open(self, config: NetConfig, claim: "Claim", wait: float) -> None:
+    def _open(self, config: NetConfig, claim: Claim, wait: float) -> None:
         instrument = config.instrument
         self.lease = claim(instrument.key, net=config.name, wait=wait, name=instrument.name)
         at_end.call(_close_all)  # before the client of lagerd, which the claim may have started
@@ -219,7 +217,7 @@ def _may_share(one: NetConfig, other: NetConfig) -> bool:
     return one.type is other.type and terminal(one) != terminal(other)
 
 
-def crash(lease: "HeldLease", exit_code: str = "") -> None:
+def crash(lease: HeldLease, exit_code: str = "") -> None:
     """End a lease without a release: lagerd makes its nets safe.
 
     If `exit_code` is the path of the pipe with the exit code of this process, lagerd waits for it: 0 means no crash.

@@ -5,7 +5,6 @@ import fcntl
 import os
 import sys
 import weakref
-from typing import Protocol
 
 import lager
 from lager import variables
@@ -13,29 +12,11 @@ from lager.contract import LEASE_WATCHED
 from lager.daemon import lease_calls
 from lager.daemon.lease_calls import LeaseCalls
 from lager.errors import InstrumentError, LagerError
+from lager.instruments.claims import NOTHING, Guard, HeldLease
 from lager.instruments.reporter import Reporter
-from lager.instruments.safety.guard import NOTHING, Guard
 from lager.instruments.sessions.port import LeasedPort
 from lager.process import at_exec
 from lager.wording.text import printable
-
-
-class HeldLease(Protocol):
-    """A claim on an instrument, held until it is released or the process ends."""
-
-    def release(self) -> None:
-        """Release the instrument. Safe to call more than once."""
-
-
-class Claim(Protocol):
-    """A function that claims a lease; tests and other benches pass their own to `Net.get`."""
-
-    def __call__(self, instrument_key: str, *, net: str, wait: float = 0.0, name: str = "") -> HeldLease:
-        """Claim the instrument with this key (`Instrument.key`) for `net`, and return the lease.
-
-        `name` is the instrument's name in the nets file. Blocks up to `wait` seconds in the queue. Raises
-        InstrumentBusy if another process holds it, BusError if lagerd cannot be reached.
-        """
 
 
 def claim(

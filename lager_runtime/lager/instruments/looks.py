@@ -12,9 +12,9 @@ from typing import Any
 from lager.daemon import lease_calls
 from lager.errors import InstrumentError, LagerError
 from lager.instruments import holdings, lease
+from lager.instruments.claims import HeldLease
 from lager.instruments.drivers.base.state import State
 from lager.instruments.holdings import session_of
-from lager.instruments.lease import HeldLease
 from lager.instruments.sessions.session import Session
 from lager.instruments.while_paused import through
 from lager.nets.actions import ACTIONS, look

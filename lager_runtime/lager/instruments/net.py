@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 from lager.errors import InvalidArgument, LagerError, WrongNetType
 from lager.instruments import open_nets
 from lager.instruments.brief_errors import briefly
+from lager.instruments.claims import NOTHING, Claim, Guard
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.holdings import driver_class, holding_of, session_of
 from lager.instruments.safety import ending, safe_state
-from lager.instruments.safety.guard import NOTHING, Guard
 from lager.instruments.sessions.session import Session
 from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_type
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from lager.instruments.drivers.loads.rigol_dl3000 import Load
     from lager.instruments.drivers.scpi_net import ScpiNet
     from lager.instruments.drivers.serial_port import Uart
-    from lager.instruments.lease import Claim
 
 __all__ = ["Net", "NetType", "identify"]
 
@@ -50,7 +49,7 @@ _unlimited: set[str] = set()  # the nets of which this process has said so
 class _Options(TypedDict, total=False):
     wait: float
     nets: Nets | None
-    claim: "Claim | None"
+    claim: Claim | None
     coupled: bool
     share: bool
     off_on_exit: bool
@@ -112,7 +111,7 @@ class Net(metaclass=_Listed):
         *,
         wait: float = 0.0,
         nets: Nets | None = None,
-        claim: "Claim | None" = None,
+        claim: Claim | None = None,
         coupled: bool = False,
         share: bool = False,
         off_on_exit: bool = False,
@@ -182,7 +181,7 @@ class Net(metaclass=_Listed):
         return found.value
 
 
-def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: "Claim | None" = None) -> str:
+def identify(instrument: Instrument, *, net: str, wait: float = 0.0, claim: Claim | None = None) -> str:
     """Return the instrument's answer to *IDN?, after checking that it is the model in the nets file.
 
     Claims and opens the instrument for this one question, on behalf of `net`. Blocks and raises like Net.get.
@@ -208,7 +207,7 @@ def _off_on_exit(config: NetConfig) -> NetConfig:
     return replace(config, safe=Safe(settings, ON_EXIT))
 
 
-def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> "Claim":
+def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> Claim:
     # Imports the bus library; the others are for a pause of the script.
     from lager.instruments import lease
     from lager.instruments.while_paused import lend_here, settings_read, through  # noqa: F401
@@ -223,7 +222,7 @@ def _guard(config: NetConfig, nets: Nets) -> Guard:
     return Guard((config.name,), os.path.abspath(nets.path)) if config.safe is not None else NOTHING
 
 
-def _open(config: NetConfig, bench: Nets, claim: "Claim", wait: float, options: frozenset[str]) -> Driver[Any]:
+def _open(config: NetConfig, bench: Nets, claim: Claim, wait: float, options: frozenset[str]) -> Driver[Any]:
     pid = os.getpid()
     holding = holding_of(pid, config.instrument)
     token = holding.enter(config, claim, wait, "share" in options)

@@ -13,7 +13,6 @@ from lager.wording.text import printable
 
 if TYPE_CHECKING:
     from lager.daemon.lease_calls import LeaseCalls
-    from lager.instruments.drivers.base.setting import Difference, Value
     from lager.nets.model import NetConfig
 
 _LONGEST = 60
@@ -29,12 +28,26 @@ class ReportedNet(Protocol):
     def name(self) -> str: ...
 
 
+class ReportedSetting(Protocol):
+    """What a report says of a setting of a net."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+
+
+Value = float | str | bool
+# A setting with its old and its new value; None for one that could not be read.
+Difference = tuple[ReportedSetting, Value | None, Value | None]
+
+
 class Reports(Protocol):
     """What a session tells of what is set on it."""
 
     def is_wanted(self) -> bool: ...
-    def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None: ...
-    def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None: ...
+    def report(self, net: ReportedNet, found: Sequence[Difference]) -> None: ...
+    def found(self, changes: Sequence[dict[str, Any]], id: str) -> None: ...
 
 
 class Collector:
@@ -46,10 +59,10 @@ class Collector:
     def is_wanted(self) -> bool:
         return True
 
-    def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None:
+    def report(self, net: ReportedNet, found: Sequence[Difference]) -> None:
         self.changes += _described(net, found)
 
-    def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
+    def found(self, changes: Sequence[dict[str, Any]], id: str) -> None:
         """Do nothing: this process never pauses."""
 
 
@@ -70,7 +83,7 @@ class Reporter:
         notes what the script itself sets."""
         return bool(threads.paused or threads.stepping) or self._is_watched()
 
-    def report(self, net: ReportedNet, found: "Sequence[Difference]") -> None:
+    def report(self, net: ReportedNet, found: Sequence[Difference]) -> None:
         """Report each setting with its old and its new value.
 
         A command, and who uses a paused script, waits until lagerd has it, a second at most; a running script does not.
@@ -82,7 +95,7 @@ class Reporter:
         changes = [{**change, **how, **author} for change in _described(net, found)]
         self._calls.record(self._instrument, changes, wait=self._is_command or bool(threads.paused))
 
-    def found(self, changes: "Sequence[dict[str, Any]]", id: str) -> None:
+    def found(self, changes: Sequence[dict[str, Any]], id: str) -> None:
         """Report what differs at the resume of the pause `id`; who changed it is unknown. Does not block."""
         keys = ("net", "what", "unit", "old", "new", "how")
         told = [{key: change[key] for key in keys} | {"breakpoint": id} for change in changes]
@@ -94,14 +107,14 @@ def command_of(type: NetType) -> str:
     return _COMMANDS.get(type, type.value)
 
 
-def _described(net: ReportedNet, found: "Sequence[Difference]") -> list[dict[str, Any]]:
+def _described(net: ReportedNet, found: Sequence[Difference]) -> list[dict[str, Any]]:
     return [
         {"net": net.name, "what": setting.name, "unit": setting.unit, **_values(old, new)}
         for setting, old, new in found
     ]
 
 
-def _values(old: "Value | None", new: "Value | None") -> dict[str, Any]:
+def _values(old: Value | None, new: Value | None) -> dict[str, Any]:
     return {key: value for key, value in (("old", old), ("new", new)) if value is not None}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lager.daemon import lease_calls
 from lager.instruments import lease
-from lager.instruments.safety.guard import Guard
+from lager.instruments.claims import Guard
 from lager.nets import file
 from lager_cli.runs.reservation import Reservation
 from lagerd.instruments.leases.claim_details import claimant, from_details

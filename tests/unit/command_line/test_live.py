@@ -6,8 +6,8 @@ from lager.wording.palette import SGR
 from lager.wording.text import columns, wrapped
 from lager_cli.display import output
 from lager_cli.display.tables import fitted
-from lager_cli.watch import palette
-from lager_cli.watch.selection import RowSelection
+from lager_cli.screens import palette
+from lager_cli.screens.selection import RowSelection
 
 HEADERS = ("ID", "LABEL", "WHERE", "SCRIPT", "RUN", "USER", "PAUSED", "LEFT", "CONSOLES")
 ROW = ("7f3a19e2", "before the load test of the new board", "examples/deep/in/inspect_bench.py:15",

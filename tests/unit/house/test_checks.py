@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -79,18 +78,19 @@ DIRECTIONS = {
         "follower": {"daemon"},
         "linux": set(),
         "display": set(),
-        "transfer": {"display", "linux"},
+        "transfer": set(),
         "run_terminal": {"daemon", "display", "linux"},
         "runs": {"daemon", "display", "linux", "run_terminal", "transfer"},
         "detached": {"daemon", "display", "linux", "run_terminal", "runs", "transfer"},
-        "boxes": {"daemon", "display", "linux", "runs", "transfer"},
+        "boxes": {"display", "linux", "runs", "transfer"},
         "console": {"boxes", "daemon", "display", "linux"},
-        "readings": {"daemon", "display"},
+        "readings": {"daemon"},
         "scan": set(),
         "report": set(),
         "mcp": {"console"},
-        "watch": {"boxes", "console", "daemon", "display", "follower", "readings"},
-        "notify": {"daemon", "display", "follower", "linux"},
+        "screens": {"display", "readings"},
+        "watch": {"boxes", "console", "daemon", "display", "follower", "readings", "screens"},
+        "notify": {"display", "follower", "linux"},
         "dap": {"boxes", "console", "follower", "runs"},
         "options": {"boxes", "runs"},
         "commands": {
@@ -100,7 +100,6 @@ DIRECTIONS = {
             "dap",
             "detached",
             "display",
-            "follower",
             "linux",
             "mcp",
             "notify",
@@ -109,7 +108,7 @@ DIRECTIONS = {
             "report",
             "runs",
             "scan",
-            "transfer",
+            "screens",
             "watch",
         },
     },
@@ -148,17 +147,6 @@ def _module(package: str, path: Path) -> str:
 MODULES = {_module(package, path): path for package, path in _files()}
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below, but for what is there for type checkers alone."""
-    below = [node]
-    while below:
-        node = below.pop()
-        typed_only = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        children = node.orelse if isinstance(node, ast.If) and typed_only else list(ast.iter_child_nodes(node))
-        yield from children
-        below += children
-
-
 @cache
 def _tree(path: Path) -> ast.AST:
     return ast.parse(path.read_text())
@@ -172,9 +160,9 @@ def _nodes(path: Path) -> list[ast.Constant | ast.Call]:
 
 @cache
 def _imports(path: Path) -> list[str]:
-    """Every module that a file imports, as far as it is known by its whole name."""
+    """Every module that a file imports, for type checkers too, as far as it is known by its whole name."""
     found: list[str] = []
-    for node in _statements(_tree(path)):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -212,6 +200,18 @@ def test_each_room_imports_only_what_it_may(package: str) -> None:
             if (there != package and there not in BELOW[package]) or (there == package and theirs not in allowed):
                 wrong.append(f"{module} imports {imported}")
     assert not wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_direction_is_used(package: str) -> None:
+    used = {
+        (_room(module)[1], _room(imported)[1])
+        for module, path in MODULES.items()
+        for imported in _imports(path)
+        if _room(module)[0] == _room(imported)[0] == package
+    }
+    allowed = {(room, other) for room, others in DIRECTIONS[package].items() for other in others}
+    assert allowed - used <= {("__init__", "breakpoints"), ("__init__", "inspection")}  # imports them by their names
 
 
 @pytest.mark.parametrize("package", PACKAGES)

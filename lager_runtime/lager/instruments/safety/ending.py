@@ -22,17 +22,15 @@ import sys
 import threading
 import weakref
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import lager
 from lager import variables
 from lager.errors import LagerError
+from lager.instruments.claims import Claim
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.holdings import Holding, crash
 from lager.process import at_end
-
-if TYPE_CHECKING:
-    from lager.instruments.lease import Claim
 
 _RETURNS = ("RETURN_VALUE", "RETURN_CONST")
 _opened: "dict[str, OpenedNet]" = {}  # by name, the latest of each
@@ -44,7 +42,7 @@ _exits: list[tuple[object, object]] = []  # what was passed to sys.exit, and wha
 class OpenedNet:
     """A net with a safe state that the script has opened."""
 
-    def __init__(self, net: Driver[Any], holding: Holding, claim: "Claim") -> None:
+    def __init__(self, net: Driver[Any], holding: Holding, claim: Claim) -> None:
         self.net = weakref.ref(net)
         self.closing = net.closing
         self.config = net.config
@@ -66,7 +64,7 @@ class OpenedNet:
             crash(lease, exit_code)
 
 
-def watch(net: Driver[Any], holding: Holding, claim: "Claim") -> None:
+def watch(net: Driver[Any], holding: Holding, claim: Claim) -> None:
     """Close this net at the end of the interpreter; after a crash, leave it to lagerd to make it safe."""
     global _outermost, _last
     _opened[net.name] = OpenedNet(net, holding, claim)

@@ -13,8 +13,9 @@ from typing import Any
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
 from lager.instruments import holdings
 from lager.instruments.drivers.base.driver import Driver
-from lager.instruments.drivers.base.setting import Setting, Value
+from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.holdings import Holding
+from lager.instruments.reporter import Value
 from lager.instruments.sessions.session import Session
 from lager.instruments.while_paused.session_lock import acquire
 from lager.nets.model import NetConfig

@@ -10,8 +10,8 @@ from types import FunctionType
 from typing import Any
 
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
+from lager.instruments.reporter import Difference, Value
 
-Value = float | str | bool
 FIRST, LAST = 0, 9  # the turns of limits and protections, and of outputs
 
 
@@ -35,10 +35,6 @@ class Setting:
         if isinstance(one, float) and isinstance(other, float):
             return abs(one - other) > self.step / 2
         return one != other
-
-
-# A setting with its old and its new value; None for one that could not be read.
-Difference = tuple[Setting, Value | None, Value | None]
 
 
 def read(settings: Iterable[Setting], check: Callable[[], None] = lambda: None) -> dict[str, Value]:

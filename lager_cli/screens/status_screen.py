@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lager.instruments.looks import QUANTITIES
 from lager.instruments.sessions.quantities import si
@@ -10,10 +10,10 @@ from lager.wording import commands
 from lager.wording.text import cut, duration
 from lager_cli.display.pause_table import bench_row, urgency
 from lager_cli.display.tables import fitted
+from lager_cli.readings.net_status import NetStatus
 
 if TYPE_CHECKING:
     from lager.contract import LeaseDetails, PauseDetails
-    from lager_cli.readings.net_status import NetStatus
 
 _PAUSES = ("PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")
 _RUNS = ("RUN", "STATE", "AGE", "SCRIPT")
@@ -35,7 +35,7 @@ class Bench:
 
     pauses: "Sequence[PauseDetails]" = ()
     runs: Sequence[tuple[str, str, float, str]] = ()
-    nets: "Sequence[NetStatus]" = ()
+    nets: Sequence[NetStatus] = ()
     quarantined: "Sequence[LeaseDetails]" = ()
     problem: str = ""
     unread: set[str] = field(default_factory=set)  # names of nets that were not asked yet
@@ -96,18 +96,18 @@ def _nets(bench: Bench) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     return ("BENCH", *_NETS), named
 
 
-def _net(one: "NetStatus", unread: bool) -> tuple[object, ...]:
+def _net(one: NetStatus, unread: bool) -> tuple[object, ...]:
     return (
         one.net.name,
         one.net.type.value,
         output_of(one),
         "…" if unread else reading_of(one),
-        holder_of(one),
+        one.held_by,
         one.why,
     )
 
 
-def output_of(one: "NetStatus") -> str:
+def output_of(one: NetStatus) -> str:
     """Return whether the output is on, in which mode, and which protection has tripped."""
     value = None if one.reading is None else one.reading.value
     for name in ("ovp", "ocp"):
@@ -121,7 +121,7 @@ def output_of(one: "NetStatus") -> str:
     return f"on {mode}" if one.is_on and mode else "on" if one.is_on else "off"
 
 
-def reading_of(one: "NetStatus") -> str:
+def reading_of(one: NetStatus) -> str:
     """Return what the net measures, with units."""
     if one.reading is None or one.reading.error is not None:
         return "-"
@@ -133,18 +133,5 @@ def reading_of(one: "NetStatus") -> str:
     return "  ".join(shown) or "-"
 
 
-def holder_of(one: "NetStatus") -> str:
-    """Return who holds the instrument, and how the net was read nevertheless."""
-    holder: Any = one.holder
-    if holder is None:
-        return "-"
-    if one.is_quarantined:
-        return "quarantined"
-    if holder.get("lent_to"):
-        return f"lent to {holder['lent_to'].replace('*', 'every member')}"
-    who = f"{holder['user']} {holder['script']}".strip()
-    return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
-
-
-def _style(one: "NetStatus") -> str:
+def _style(one: NetStatus) -> str:
     return "bad" if one.problem else "on" if one.is_on else ""

@@ -7,8 +7,8 @@ from typing import Any
 from lager.wording.text import cut, printable
 from lager_cli.display.age import age
 from lager_cli.display.pause_table import bench_row, urgency
-from lager_cli.display.status_screen import Line
 from lager_cli.display.tables import fitted
+from lager_cli.screens.status_screen import Line
 
 HEADERS = ("STATE", "PAUSED", "RUNS", "NETS", "ON", "WHY")
 _PAUSES = ("BOX", "PAUSE", "LABEL", "WHERE", "USER", "PAUSED", "LEFT")

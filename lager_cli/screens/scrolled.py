@@ -12,8 +12,8 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout import HSplit, Layout, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 
-from lager_cli.display.status_screen import Line
-from lager_cli.watch.palette import style
+from lager_cli.screens.palette import style
+from lager_cli.screens.status_screen import Line
 
 _KEYS = "j/k scroll  q leave"
 _ALL = 1 << 31
