@@ -19,6 +19,7 @@ from lager.process.system import user_name
 from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import questions
+from lagerd.breakpoints.announcements import Announcements
 from lagerd.breakpoints.consoles import ConsoleAccess
 from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
@@ -27,7 +28,7 @@ from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, rem
 from lagerd.breakpoints.steps import Steps
 from lagerd.callers.clients import HOWS, Client, Clients
 from lagerd.callers.run_kills import RunKills
-from lagerd.events import ENDS, Event
+from lagerd.events import Event
 
 _SETTLING = 1.0
 _LOOK_AGAIN = 5.0  # seconds, for pauses that have not returned
@@ -63,18 +64,14 @@ class Breakpoints:
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
         )
         self._steps = Steps()
-        self._ended: list[Pause] = []
-        self._news: list[Callable[[], None]] = []
-        self._records: list[Callable[[], None]] = []
-        self._announcing = False
-        self._counted = 0
+        self._announcements = Announcements(self.bus, self.pauses, self.kept, self._steps, self.hooks)
         self._closed = False
         self.clients.on_leave(self._gone)
 
     def close(self) -> None:
         """Stop resuming at deadlines: the pauses last until the next lagerd takes them over."""
         self._closed = True
-        self._announce()
+        self._announcements.flush()
 
     def interface(self) -> Interface:
         methods: dict[str, Runner] = {
@@ -137,7 +134,7 @@ class Breakpoints:
         call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))
-        self._record(Event.PAUSED, pause, client, {"again": returns})
+        self._announcements.record(Event.PAUSED, pause, client, {"again": returns})
         self._arrived()
         return LATER
 
@@ -155,7 +152,7 @@ class Breakpoints:
         elif returns:
             self.kept.drop(pause)
             pause.began += max(time.monotonic() - max(ended_of(details), pause.began), 0.0)  # the pause ended then
-            self._record_end(reason, pause, by, answer or questions.default_of(pause, reason))
+            self._announcements.record_end(reason, pause, by, answer or questions.default_of(pause, reason))
             self._arrived()
         return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
 
@@ -170,7 +167,9 @@ class Breakpoints:
                 pause = from_details(
                     details, owner="", uid=kept.uid, user=user_name(kept.uid), pid=kept.pid, default=0.0
                 )
-                self._record(Event.GONE, pause, None, {"reason": "its script ended while there was no lagerd"})
+                self._announcements.record(
+                    Event.GONE, pause, None, {"reason": "its script ended while there was no lagerd"}
+                )
         if not self.kept.are_back():
             asyncio.get_running_loop().call_later(_LOOK_AGAIN, self.record_lost)
 
@@ -213,7 +212,7 @@ class Breakpoints:
             self._tell_remaining(pause, pause.consoles.get(call.args[1]), "console")
         source = call.args[2].get("input")
         if isinstance(source, str):
-            self._record(
+            self._announcements.record(
                 Event.CONSOLE_INPUT, pause, pause.consoles.get(call.args[1]), {"input": source[:_INPUT_LENGTH]}
             )
         return ()
@@ -223,10 +222,10 @@ class Breakpoints:
         stepped = self._steps.of(call.args[0], call.sender)
         if pause is not None and call.args[1] in pause.consoles:
             client = pause.consoles.pop(call.args[1])
-            self._record(Event.CONSOLE_CLOSED, pause, client, {})
+            self._announcements.record(Event.CONSOLE_CLOSED, pause, client, {})
             self._tell_remaining(pause, client, "detached")
         elif stepped is not None and call.args[1] in stepped.consoles:
-            self._record(Event.CONSOLE_CLOSED, stepped, stepped.consoles.pop(call.args[1]), {})
+            self._announcements.record(Event.CONSOLE_CLOSED, stepped, stepped.consoles.pop(call.args[1]), {})
         return ()
 
     # What people call.
@@ -275,7 +274,7 @@ class Breakpoints:
         for pause in await self._found(id, client.uid):
             left.append(self.pauses.extend(pause, seconds))
             self._tell_remaining(pause, client, "extended")
-            self._record(Event.EXTENDED, pause, client, {"remaining": left[-1]})
+            self._announcements.record(Event.EXTENDED, pause, client, {"remaining": left[-1]})
         return (min(left),)
 
     def list_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -292,7 +291,7 @@ class Breakpoints:
 
     async def open_console(self, call: Call) -> Outcome:
         pause, client = await self._consoles.open_console(call)
-        self._record(Event.CONSOLE_OPENED, pause, client, {})
+        self._announcements.record(Event.CONSOLE_OPENED, pause, client, {})
         self._tell_remaining(pause, client, "attached")
         return LATER
 
@@ -312,20 +311,21 @@ class Breakpoints:
         if client or changes:
             # The script resumes by this, and says who resumed it. So its reply can wait.
             self._tell_script(pause, "Resumed", "ssa{sv}", pause.id, reason, details)
-            self._news.append(reply)
+            self._announcements.ended(pause, reply, reason, details)
         else:
             reply()
-        self._tell_all("Resumed", "ssa{sv}", pause.id, reason, details)
-        self._ended.append(pause)
+            self._announcements.ended(pause, None, reason, details)
         if not steps:
             self._close_consoles(pause)
         elif client is not None:
             client = replace(client, how="step")
-        self._record_end(reason, pause, client, {"answer": details["answer"]} if "answer" in details else {})
+        self._announcements.record_end(
+            reason, pause, client, {"answer": details["answer"]} if "answer" in details else {}
+        )
 
     def _close_consoles(self, pause: Pause) -> None:
         for opener in pause.consoles.values():
-            self._record(Event.CONSOLE_CLOSED, pause, opener, {})
+            self._announcements.record(Event.CONSOLE_CLOSED, pause, opener, {})
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():
@@ -347,62 +347,10 @@ class Breakpoints:
     def _tell(self, pause: Pause, member: str, signature: str, *values: Any) -> None:
         """Send a signal to the script of `pause` now, and to all listeners at the end of this turn of the loop."""
         self._tell_script(pause, member, signature, *values)
-        self._tell_all(member, signature, *values)
+        self._announcements.tell(member, signature, *values)
 
     def _tell_script(self, pause: Pause, member: str, signature: str, *values: Any) -> None:
         self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
-
-    def _tell_all(self, member: str, signature: str, *values: Any) -> None:
-        self._news.append(partial(self.bus.emit, BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values))
-        self._announce_soon()
-
-    def _record_end(self, reason: str, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
-        self._record(ENDS[reason], pause, client, {"reason": reason, **more})
-
-    def _record(self, event: Event, pause: Pause, client: Client | None, more: dict[str, Any]) -> None:
-        self._records.append(partial(self.hooks.record, event, pause, client, more))
-        self._announce_soon()
-
-    def _announce_soon(self) -> None:
-        if not self._announcing:
-            self._announcing = True
-            asyncio.get_running_loop().call_soon(self._announce)
-
-    def _announce(self) -> None:
-        """Do what neither scripts nor callers wait for in one turn of the loop: forget the pauses that have ended, send
-        the signals, and write the records."""
-        self._announcing = False
-        ended, self._ended = self._ended, []
-        news, self._news = self._news, []
-        records, self._records = self._records, []
-        for pause in ended:
-            if self.pauses.get(pause.id) is None:  # else it has been reported again
-                self.kept.drop(pause)
-        with self.bus.together():
-            for tell in news:
-                tell()
-            self._announce_count()
-        for record in records:
-            record()
-        self.hooks.counted()
-
-    def _announce_count(self) -> None:
-        total = len(self.pauses)
-        if total == self._counted:
-            return
-        self._counted = total
-        self.bus.emit(
-            BREAKPOINTS_PATH,
-            "org.freedesktop.DBus.Properties",
-            "PropertiesChanged",
-            "sa{sv}as",
-            BREAKPOINTS,
-            {"Count": total},
-            [],
-        )
-        self.hooks.changed(total)
-        if not total and not self._steps:
-            self.pauses.changes.forget()
 
     # Finding a pause by its id.
 

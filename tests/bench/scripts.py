@@ -21,8 +21,8 @@ for n in range(int(sys.argv[1])):
     print(time.monotonic(), flush=True)
 """
 # The same, and a raw call of lagerd by turns, with the library as a script has it: in its own world, and not compiled.
-# The second word of each line is how long that took. The call before it waits until lagerd has done what it does after
-# a resume.
+# The second word of each line is how long that took. Before it, lagerd announces the end of the pause, and a call that
+# is not measured wakes everybody up.
 ASKING = """
 import sys, time, lager
 asyncio, address, facade = map(lager.load, ("asyncio", "lager.bus.address", "lager.bus.facade"))
@@ -36,6 +36,7 @@ async def ask():
 for n in range(int(sys.argv[1])):
     lager.pause(timeout=60)
     resumed = time.monotonic()
+    time.sleep(0.005)
     loop.run_until_complete(ask())
     print(resumed, loop.run_until_complete(ask()), flush=True)
 """
