@@ -39,7 +39,7 @@ _FLAGS = 0x00008000 | 0x01000000 | 0x00200000 | signal.SIGCHLD  # PARENT, CHILD_
 _PR_SET_NAME, _PR_SET_MM, _PR_GET_TID_ADDRESS = 15, 35, 40  # prctl(2)
 _PR_SET_MM_ARG_END = 9
 _ONLY_IN_SCRIPTS = (
-    "lager.world", "lager.pytest_plugin", "lager.breakpoints", "lager.console", "lager.through", "lager.uncaught",
+    "lager.world", "lager.pytest_plugin", "lager.breakpoints", "lager.console", "lager.uncaught",
     "lager.stepping", "lager_cli.detached",
 )  # fmt: skip
 _MOST = 2  # servers of one worker

@@ -1,1 +1,1 @@
-"""The commands that use an instrument: one for each type of net, and `lager off`, `lend` and `return`."""
+"""The commands that use an instrument: one for each type of net, and `lager lend` and `return`."""

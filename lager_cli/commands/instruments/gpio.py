@@ -7,8 +7,9 @@ import click
 from lager import NetType
 from lager.nets.actions import ACTIONS
 from lager.wording.text import printable
-from lager_cli.commands.instruments.named_nets import list_nets, placed
+from lager_cli.commands.instruments.named_nets import placed
 from lager_cli.commands.instruments.net_actions import carry_out, show, with_net
+from lager_cli.commands.instruments.net_table import print_nets
 from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
@@ -60,7 +61,7 @@ def gpi(
     del scan_rate, scans_per_read
     net = net or default_nets.of(NetType.GPIO)
     if not net:
-        list_nets(NetType.GPIO, as_json)
+        print_nets(NetType.GPIO, as_json)
         return
     if wanted is None:
         if timeout is not None or poll_interval is not None:
@@ -96,7 +97,7 @@ def gpo(words: tuple[str, ...], hold: bool, as_json: bool, wait: float, through:
       lager gpo gpo1 release
     """
     if not words:
-        list_nets(NetType.GPIO, as_json)
+        print_nets(NetType.GPIO, as_json)
         return
     net, rest = placed(NetType.GPIO, words, () if len(words) > 1 else _Lowered(_WORDS))
     if not rest:

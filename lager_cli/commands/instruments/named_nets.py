@@ -1,4 +1,4 @@
-"""The net that a command line names, or means without naming it; and the list of nets where there is none."""
+"""The net that a command line names, or means without naming it."""
 
 import os
 from collections.abc import Container
@@ -33,10 +33,3 @@ def names(type: NetType | None = None) -> list[str]:
         daemon.ready_address()
     nets: Any = nets_file.load().nets
     return [net.name for net in nets.values() if type in (None, net.type)]
-
-
-def list_nets(type: NetType, as_json: bool) -> None:
-    """Print the nets of this type."""
-    from lager_cli.commands.instruments.nets import print_nets
-
-    print_nets(type, as_json)

@@ -13,7 +13,8 @@ from lager.nets.actions import ACTIONS, Action, is_setting
 from lager.wording.text import amount_of, printable
 from lager_cli import daemon
 from lager_cli.commands.instruments import through
-from lager_cli.commands.instruments.named_nets import list_nets, placed
+from lager_cli.commands.instruments.named_nets import placed
+from lager_cli.commands.instruments.net_table import print_nets
 from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
@@ -70,7 +71,7 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
         del yes
         words = tuple(word for word in (net, action, *value) if word is not None)
         if not words and not default_nets.of(type):
-            list_nets(type, as_json)
+            print_nets(type, as_json)
             return 0
         net, rest = placed(type, words, actions)
         # Only now is it known which word is the action, so `_Action` has not checked it.
@@ -141,7 +142,7 @@ def single(
         del yes
         words = tuple(word for word in (net, *value) if word is not None)
         if not words and not default_nets.of(type):
-            list_nets(type, as_json)
+            print_nets(type, as_json)
             return
         net, rest = placed(type, words, _Numbers(its.unit) if value_name else ())
         result, id = carry_out(net, type, action, _value(name, its, rest), wait, through)

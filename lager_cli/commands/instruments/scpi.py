@@ -6,8 +6,9 @@ import click
 
 from lager import NetType
 from lager.errors import Failed
-from lager_cli.commands.instruments.named_nets import list_nets, placed
+from lager_cli.commands.instruments.named_nets import placed
 from lager_cli.commands.instruments.net_actions import carry_out, show
+from lager_cli.commands.instruments.net_table import print_nets
 from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options import completion
@@ -33,7 +34,7 @@ def scpi(words: tuple[str, ...], binary: bool, as_json: bool, wait: float, throu
       lager scpi scope1 'DISP:DATA? PNG' --binary > screen.png
     """
     if not words:
-        list_nets(NetType.SCPI, as_json)
+        print_nets(NetType.SCPI, as_json)
         return
     net, rest = placed(NetType.SCPI, words, words if len(words) == 1 else ())
     if len(rest) != 1:

@@ -18,8 +18,8 @@ import click
 from lager import NetType
 from lager.errors import InvalidArgument
 from lager.nets.settings.serial_line import FLOW_CONTROLS, PARITIES, flow_control
-from lager_cli.commands.instruments.named_nets import list_nets
 from lager_cli.commands.instruments.net_actions import with_net
+from lager_cli.commands.instruments.net_table import print_nets
 from lager_cli.display import output
 from lager_cli.options import completion, default_nets
 from lager_cli.options.box_option import box_option
@@ -100,7 +100,7 @@ def uart(
         raise click.UsageError("Give at most one of --flow-control, --xonxoff, --rtscts and --dsrdtr.")
     net = net or default_nets.of(NetType.UART)
     if not net:
-        list_nets(NetType.UART, as_json=False)
+        print_nets(NetType.UART, as_json=False)
     elif what is not None:
         with_net(net, NetType.UART, wait, lambda opened: output.say(opened.get_path()))
     else:

@@ -91,7 +91,7 @@ class ScriptObject:
     async def _through(self, call: Call) -> Outcome:
         pause = self._pause_of(call, call.args[0])
         with fork_lock.wait:
-            from lager.through.requests import Requests
+            from lager.breakpoints.through_requests import Requests
 
         if pause.requests is None:
             pause.requests = Requests()

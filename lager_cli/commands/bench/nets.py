@@ -1,21 +1,17 @@
-"""`lager nets`: lists the nets file, checks it against the instruments, and converts the list of another lager."""
+"""`lager nets`: lists the nets file, checks it against the instruments, and lists the drivers."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lager import variables
 from lager.errors import LagerError, NetsFileError
-from lager.nets import file as nets_file
 from lager.nets import terminals
-from lager.nets.imported import saved_nets
-from lager.nets.model import Instrument, NetConfig, Nets, NetType
-from lager.wording import text_files
+from lager.nets.model import Instrument, NetConfig, Nets
 from lager_cli import daemon
-from lager_cli.commands.instruments import through
-from lager_cli.commands.instruments.nets_found import add, scan
+from lager_cli.commands.bench.nets_found import add, scan
+from lager_cli.commands.bench.nets_import import import_
+from lager_cli.commands.instruments import net_table, through
+from lager_cli.commands.instruments.net_table import BENCH, HEADERS, of_this_box, row
 from lager_cli.commands.instruments.through import through_option
 from lager_cli.display import output
 from lager_cli.options.box_option import box_option, go, several_box_group_option
@@ -25,8 +21,7 @@ if TYPE_CHECKING:
     from lager_cli.boxes.several.fan_out import Table
 
 _FAIL = "FAIL"
-_HEADERS = ("NET", "TYPE", "INSTRUMENT", "MODEL", "CHANNEL", "ADDRESS", "LIMITS")
-_BENCH = "BENCH"
+
 
 _bench_option = click.option("--bench", "only", metavar="NAME", help="Use only the nets of this bench (default: all).")
 
@@ -49,27 +44,7 @@ def nets(context: click.Context, as_json: bool, only: str | None, box: str | Non
     go(context, box, _table)
     if context.invoked_subcommand is not None:
         return
-    print_nets(None, as_json, only)
-
-
-def print_nets(type: NetType | None, as_json: bool, only: str | None = None) -> None:
-    """Print the nets of this box, or those of one type or of one bench; on standard error, which files are not used."""
-    bench = _bench(only)
-    found = [
-        {**net.as_dict(), "safe": dict(net.safe.settings) if net.safe else None}
-        for net in bench.nets.values()
-        if type in (None, net.type)
-    ]
-    if as_json:
-        output.print_json(found)
-    elif any(net["bench"] for net in found):
-        output.fitting_table((*_HEADERS, _BENCH), [(*_row(net), net["bench"] or "-") for net in found])
-    elif found:
-        output.fitting_table(_HEADERS, [_row(net) for net in found])
-    else:
-        output.say(f"The nets file defines no nets{f' of type {type.value}' if type else ''}.")
-    for error in bench.rejected:
-        output.error(error)
+    net_table.print_nets(None, as_json, only)
 
 
 @nets.command()
@@ -88,7 +63,7 @@ def check(as_json: bool, only: str | None, wait: float, through: bool) -> int:
       lager nets check --wait 10
       lager nets check --through
     """
-    bench = _bench(only)
+    bench = of_this_box(only)
     results = [_checked(instrument, bench, wait, through) for instrument in bench.instruments.values()]
     if as_json:
         output.print_json(results)
@@ -112,7 +87,7 @@ def _print_results(results: list[dict[str, Any]]) -> None:
     headers = ["CHECK", "INSTRUMENT", "MODEL", "RESULT"]
     marks = ["bad" if row[0] == _FAIL else "" for row in rows]
     if any(one["bench"] for one in results):
-        headers.insert(1, _BENCH)
+        headers.insert(1, BENCH)
         rows = [(row[0], one["bench"] or "-", *row[1:]) for row, one in zip(rows, results, strict=True)]
     output.marked_table(headers, rows, marks)
 
@@ -131,7 +106,7 @@ def drivers(as_json: bool) -> int:
     from lager.nets import catalog, own_drivers
 
     try:
-        _bench()
+        of_this_box()
         problem = None
     except NetsFileError as error:  # it may name drivers all the same
         problem = error
@@ -155,51 +130,6 @@ def drivers(as_json: bool) -> int:
     if problem is not None:
         output.error(problem)
     return int(bool(failed or problem))
-
-
-@nets.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--output",
-    "target",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to FILE instead of standard output.",
-)
-def import_(file: Path, target: Path | None) -> int:
-    """Convert the saved_nets.json of another lager to a nets file.
-
-    Channels, limits and settings are converted. The command shows what each net has become, and lists what it cannot
-    convert; if that is a limit, it writes nothing.
-
-    \b
-    Example:
-      lager nets import saved_nets.json --output nets.toml
-    """
-    try:
-        saved = text_files.read(file)
-    except text_files.Unreadable as problem:
-        hint = "Save it as UTF-8." if problem.is_encoding else "Check the file and its permissions."
-        raise NetsFileError(f"{file} cannot be read: {problem.reason}.", hint) from None
-    text, left_out = saved_nets.convert(saved)
-    lost = [sentence for sentence in left_out if isinstance(sentence, saved_nets.LostLimit)]
-    for sentence in left_out:
-        if sentence not in lost:
-            output.note(sentence)
-    for sentence in lost:
-        output.error(NetsFileError(sentence, f"Correct {file} and import it again; nothing was written."))
-    if lost:
-        return 1
-    if not text:
-        raise NetsFileError(f"{file} has no net that can be imported.", "Nothing was written.")
-    if target is None:
-        output.say(text.rstrip("\n"))
-    else:
-        if target.exists():
-            raise NetsFileError(f"{target} already exists.", "Move it away, or write to another file.")
-        target.write_text(text, encoding="utf-8")
-    for net in nets_file.parse(text).nets.values():
-        output.note(_told(net))
-    return 0
 
 
 def _guards(net: NetConfig) -> dict[str, str]:
@@ -227,29 +157,9 @@ def _sum(results: list[dict[str, Any]]) -> str:
     return f"{fine} OK, {len(failed)} FAIL{lost}."
 
 
-def _told(net: NetConfig) -> str:
-    """Return in one line what a net is."""
-    channel = "" if net.channel is None else f", channel {net.channel}"
-    settings = net.limits.as_dict() | dict(net.options)
-    kept = "".join(f", {key} {f'{value:g}' if isinstance(value, float) else value}" for key, value in settings.items())
-    return f"{net.name} is a net of type {net.type.value} on {net.instrument}{channel}{kept}"
-
-
+nets.add_command(import_)
 nets.add_command(scan)
 nets.add_command(add)
-
-
-def _bench(only: str | None = None) -> Nets:
-    if not os.environ.get(variables.NETS):
-        daemon.ready_address()
-    found = nets_file.load()
-    return found if only is None else found.of_bench(only)
-
-
-def _row(net: dict[str, Any]) -> tuple[object, ...]:
-    limits = ", ".join(f"{key} {value:g}" for key, value in net["limits"].items())
-    channel = "-" if net["channel"] is None else net["channel"]
-    return (net["name"], net["type"], net["instrument"], net["model"], channel, net["address"], limits or "-")
 
 
 def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -> dict[str, Any]:
@@ -277,4 +187,4 @@ def _checked(instrument: Instrument, bench: Nets, wait: float, by_pause: bool) -
 def _table() -> "Table":
     from lager_cli.boxes.several.fan_out import Table
 
-    return Table(_HEADERS, _row)
+    return Table(HEADERS, row)

@@ -1,1 +1,0 @@
-"""What others ask for through the instruments of a paused script."""
