@@ -122,13 +122,18 @@ class _FreeDescriptors:
             self._resource["setrlimit"](self._resource["RLIMIT_NOFILE"], self._before)
 
     def _enough(self) -> bool:
-        """Return whether enough are free. It opens none itself: Ctrl-C could come before they are closed again."""
+        """Return whether enough are free. It opens none itself: Ctrl-C could come before they are closed again. It asks
+        for each number, since an audit hook of the script hears of a folder that is listed, and may raise."""
         soft: int = self._resource["getrlimit"](self._resource["RLIMIT_NOFILE"])[0]
-        try:
-            taken = self._posix["listdir"]("/proc/self/fd")
-        except OSError:
-            return False
-        return soft < 0 or soft - len(taken) >= _PAUSE_DESCRIPTORS
+        free = 0
+        number = 0
+        while free < _PAUSE_DESCRIPTORS and number != soft:  # which is -1 if there is no limit
+            try:
+                self._posix["get_inheritable"](number)
+            except OSError:
+                free += 1
+            number += 1
+        return free == _PAUSE_DESCRIPTORS
 
 
 def _compiled(name: str, folders: "list[str]") -> "dict[str, Any] | None":
@@ -255,13 +260,14 @@ class _DebuggerWatch:
     """
 
     _LAST = "debugpy._vendored.force_pydevd"  # its import sets the hook
+    _found = False
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
-        if name != self._LAST or sys.breakpointhook is not _breakpoint:
+        if name != self._LAST or self._found or sys.breakpointhook is not _breakpoint:
             return None
-        sys.meta_path.remove(self)
+        self._found = True  # it stays where it is: another thread may be looking through the list
         for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target)
+            spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
                 spec.loader.exec_module = _keeping_hook(spec.loader.exec_module)  # type: ignore
                 return spec

@@ -10,7 +10,7 @@ _NUMBER = r"(?ai)[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _AMOUNT = r"(?i)([+-]?[0-9.]+)(?:e([+-]?[0-9]+))?\s*(.*)"  # the last part: a unit, such as V, cm2 or 1/min
 _TIME = "(?a)" + "".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in ("d", "h", "m", r"(?:s|\Z)", "ms"))
 _PREFIXES = {"": 0, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6}
-_OHM = {"Ω", "\N{OHM SIGN}", "ohm", "ohms"}
+_OHM = {"Ω", "\u2126", "ohm", "ohms"}  # Greek, and the OHM SIGN: its \N{} would import a module of the script
 
 
 def printable(value: object, limit: int = LABEL_LENGTH) -> str:

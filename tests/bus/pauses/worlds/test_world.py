@@ -126,6 +126,49 @@ def test_a_strange_world_pauses(run: Any, client: Any, world: Any, before: Any) 
     assert end(process)[:2] == (0, "went on\n")
 
 
+AUDITED = """
+import lager, sys, threading
+main = threading.get_ident()
+def hook(event, _):
+    if threading.get_ident() == main and event.startswith(('open', 'os.', 'import', 'socket.', 'resource.', 'exec')):
+        raise RuntimeError(event)
+lager.pause('usual', timeout=0.01)
+sys.addaudithook(hook)
+lager.pause('strange', interactive=True)
+print('went on')
+"""
+
+
+def test_an_audit_hook_that_raises_hears_nothing_of_a_pause_in_its_thread(run: Any, client: Any) -> None:
+    process = run(AUDITED)
+    while (pause := client.paused())["label"] != "strange":
+        pass
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[:2] == (0, "went on\n")
+
+
+IN_A_FINDER = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == 'colorsys': breakpoint()
+sys.meta_path.insert(0, Finder())
+import colorsys
+print('went on')
+"""
+
+
+@pytest.mark.parametrize("code", ["none yet", "kept"])
+def test_a_first_pause_in_a_finder_needs_no_module_of_the_script(
+    run: Any, client: Any, code: Any, tmp_path: Path
+) -> None:
+    """Python calls a finder with its lock of imports; its compiler imports modules for names beyond ASCII and \\N{}."""
+    folder = {"PYTHONPYCACHEPREFIX": str(tmp_path / "code")} if code == "none yet" else {}
+    process = run(IN_A_FINDER, **folder)
+    client.call("Continue", "s", client.paused()["id"])
+    assert end(process)[:2] == (0, "went on\n")
+
+
 @pytest.mark.variant
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 def test_in_a_strange_world_a_pause_keeps_its_deadline(run: Any, client: Any, world: Any) -> None:
