@@ -8,8 +8,11 @@ import gc
 import os
 import sys
 
+from lager.process import children
+
 
 def main() -> None:
+    children.hear_ends()
     words = sys.argv[1:]
     if not _is_continue(words):
         sys.exit(run(words))

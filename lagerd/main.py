@@ -17,6 +17,7 @@ from lager.bus.exports import ObjectTree
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import BusError, LagerError
+from lager.process import children
 from lager.process.end_signals import until_told
 from lagerd import config
 from lagerd.breakpoints.interface import Breakpoints
@@ -97,6 +98,7 @@ def cli(context: click.Context, embedded: bool, config_file: Path | None) -> Non
 
 
 def main() -> None:
+    children.hear_ends()
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

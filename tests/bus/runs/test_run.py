@@ -119,6 +119,12 @@ def test_every_exit_code(start: Starter, script: ScriptWriter, codes: tuple[int,
         assert process.err.rest() == ""
 
 
+def test_a_parent_that_ignores_the_ends_of_its_children(start: Starter, script: ScriptWriter) -> None:
+    """The kernel passes that on to what it starts, and tells nobody there how a child ended."""
+    command = f"trap '' CHLD; exec {LAGER} python {script('raise SystemExit(75)')}"
+    assert start("/bin/sh", "-c", command).wait() == 75
+
+
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGSEGV", "SIGINT", "SIGPIPE"])
 def test_ended_by_a_signal(run: Starter, name: str) -> None:
     number = signal.Signals[name]

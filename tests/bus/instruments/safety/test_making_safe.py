@@ -13,7 +13,7 @@ from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.bus.instruments.safety.holding import HOLD, claim, listed, told
 from tests.client import NAME, PATH, Client
 from tests.fixtures import Command, ScriptWriter, Starter
-from tests.processes import Process
+from tests.processes import LAGERD, Process
 from tests.station import Station
 
 
@@ -33,6 +33,17 @@ def test_a_killed_script_leaves_its_supply_off_which_is_a_change_of_the_pauses_o
     assert (change["net"], change["what"], change["old"], change["new"]) == ("supply2", "output", True, False)
     assert change["how"].startswith("safe state of script")
     client.call("Continue", "s", "0ddba115")
+
+
+@pytest.mark.variant
+@pytest.mark.parametrize("own_station", [("/bin/sh", "-c", f"trap '' CHLD; exec {LAGERD}")], indirect=True)
+def test_also_under_a_parent_that_ignores_the_ends_of_its_children(
+    holder: Callable[..., Any], nets: SafeBench, client: Client
+) -> None:
+    for _ in range(2):
+        holder().kill()
+        details = told(client, "MadeSafe", nets.key())
+        assert (nets.is_on(), details["quarantined"]) == (False, False)
 
 
 FORKS = """
