@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -124,10 +125,6 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         bus, breakpoints.clients, breakpoints.pauses, _runtime_folder() / "leases", _state_folder(), safe_process,
     )  # fmt: skip
     status = partial(_status, notifier, breakpoints, instruments)
-    breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
-    breakpoints.hooks.ended = instruments.lending.pause_ended
-    breakpoints.hooks.lent = instruments.lending.lent_at
-    breakpoints.hooks.counted = instruments.marks.refresh
     service = Service(bus, breakpoints, instruments, config_file)
     start_socket = StartSocket(given_by_systemd(), breakpoints.clients, service.started_for)
 
@@ -135,12 +132,9 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         status()
         service.changed()
 
-    breakpoints.hooks.changed = instruments.hooks.changed = changed
-    tree = ObjectTree(service.refused, lasting=("Pause", "Ask"))
+    _join(breakpoints, instruments, changed)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload)
-    tree.add(BREAKPOINTS_PATH, breakpoints.interface())
-    tree.add(INSTRUMENTS_PATH, instruments.interface())
-    tree.add(log_control.PATH, log_control.interface())
+    tree = _objects(service, breakpoints, instruments)
     bus.serve(tree)
     stop = until_told()
     try:
@@ -163,6 +157,24 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         await instruments.close()
         await bus.flush()
         bus.close()
+
+
+def _join(breakpoints: Breakpoints, instruments: Instruments, changed: Callable[[int], None]) -> None:
+    """Let each of the two ask the other what it does not know itself."""
+    breakpoints.hooks.instruments = lambda pause: instruments.of(pause.owner)
+    breakpoints.hooks.ended = instruments.lending.pause_ended
+    breakpoints.hooks.lent = instruments.lending.lent_at
+    breakpoints.hooks.counted = instruments.marks.refresh
+    breakpoints.hooks.changed = instruments.hooks.changed = changed
+
+
+def _objects(service: Service, breakpoints: Breakpoints, instruments: Instruments) -> ObjectTree:
+    """Return the objects that lagerd exports on the bus."""
+    tree = ObjectTree(service.refused, lasting=("Pause", "Ask"))
+    tree.add(BREAKPOINTS_PATH, breakpoints.interface())
+    tree.add(INSTRUMENTS_PATH, instruments.interface())
+    tree.add(log_control.PATH, log_control.interface())
+    return tree
 
 
 def _lost(address: str) -> int:

@@ -74,14 +74,11 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
             print_nets(type, as_json)
             return 0
         net, rest = placed(type, words, actions)
-        # Only now is it known which word is the action, so `_Action` has not checked it.
-        action = Word(list(actions)).convert(
-            rest[0] if rest else "state", _parameter(context.command, "action"), context
-        )
+        action = _known_action(rest[0] if rest else "state", actions, context)
         given = _value(action, actions[action], rest[1:])
-        levels = {"ovp": ovp, "ocp": ocp}
-        protections = {key: _value(key, actions[key], (text,)) for key, text in levels.items() if text is not None}
-        if protections:
+        levels = {key: text for key, text in (("ovp", ovp), ("ocp", ocp)) if text is not None}
+        if levels:
+            protections = {key: _value(key, actions[key], (text,)) for key, text in levels.items()}
             result, id = _set_with(net, type, action, given, protections, wait, through), ""
         else:
             result, id = carry_out(net, type, action, given, wait, through)
@@ -101,6 +98,11 @@ def _parameter(command: click.Command, name: str) -> click.Parameter:
 def _protection(key: str, what: str) -> click.Option:
     text = f"With voltage or current: also set the {what} protection."
     return click.Option([f"--{key}"], metavar="LEVEL", help=text)
+
+
+def _known_action(word: str, actions: Mapping[str, Action], context: click.Context) -> str:
+    """Return the word, which `_Action` has not checked, or raise UsageError."""
+    return str(Word(list(actions)).convert(word, _parameter(context.command, "action"), context))
 
 
 class _Action(Word):
