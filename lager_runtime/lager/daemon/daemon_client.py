@@ -16,13 +16,15 @@ Invariants, and the races that they prevent:
   error, a caller awaits `look_for_owner` before it calls again, so that the dead lagerd does not look alive.
 - A forked child has the memory of its parent but not the thread. It abandons the client without closing anything, since
   the descriptors are the parent's, and makes its own at its first pause or claim. A script that closes all descriptors,
-  as one that becomes a daemon does, looks the same: `is_usable` compares the selector's inode.
+  as one that becomes a daemon does, looks the same: `is_usable` compares the inode of the loop's own socket. All
+  instances of epoll have one inode, and the script may have opened one of its own, with the same number, since.
 - At the end of the process, `close` waits one second at most for the last calls, such as the release of a lease. A
   thread that is still paused then is a daemon thread, and ends where it is.
 """
 
 import asyncio
 import contextlib
+import errno
 import os
 import selectors
 import threading
@@ -54,6 +56,29 @@ class Participant(Protocol):
 Joined = TypeVar("Joined", bound=Participant)
 
 
+class _Selector(selectors.EpollSelector):
+    """Waits for the descriptors of a loop until the script closes them. After that, it raises OSError: their numbers
+    may be those of others by now, whose messages the loop must not read."""
+
+    def mark(self) -> None:
+        """Note what the loop has registered so far: the socket by which other threads wake it."""
+        (key,) = self.get_map().values()
+        self._waking = key.fd
+        self._inode = os.fstat(self._waking)
+
+    def are_ours(self) -> bool:
+        try:
+            return os.path.samestat(self._inode, os.fstat(self._waking))
+        except OSError:
+            return False
+
+    def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
+        ready = super().select(timeout)
+        if not self.are_ours():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return ready
+
+
 class DaemonClient:
     """`run`, `start`, `finish` and `join` are for other threads; all other methods are for the client's own."""
 
@@ -62,9 +87,10 @@ class DaemonClient:
         self.owner = ""
         self.closing = False
         self._pid = os.getpid()
-        self._selector = selectors.EpollSelector()
-        self._mark = os.fstat(self._selector.fileno())
-        self._loop = asyncio.SelectorEventLoop(self._selector)
+        selector = _Selector()
+        self._loop = asyncio.SelectorEventLoop(selector)
+        selector.mark()
+        self._are_ours = selector.are_ours
         self._participants: dict[Any, Participant] = {}
         self._newest: Bus | None = None  # perhaps not in use yet
         self._introduced: list[Participant] = []  # those that were called for it
@@ -84,10 +110,7 @@ class DaemonClient:
     def is_usable(self) -> bool:
         """Return False once the thread has ended or the script has closed our descriptors, as a daemon does: then their
         numbers are no longer ours, and nothing reaches the thread."""
-        try:
-            return self._thread.is_alive() and os.path.samestat(self._mark, os.fstat(self._selector.fileno()))
-        except (OSError, ValueError):
-            return False
+        return self._thread.is_alive() and self._are_ours()
 
     def is_here(self) -> bool:
         """Return whether the calling thread is the client's own, which must not wait for itself."""

@@ -107,24 +107,45 @@ def test_called_by_nothing_of_python(run: Any, client: Any) -> None:
     assert (code, "Traceback" in err) == (0, False)
 
 
-@pytest.mark.variant
-def test_after_all_descriptors_were_closed(run: Any, client: Any) -> None:
-    """As a script does that becomes a daemon."""
-    text = """
-import os, lager
+DAEMON = """
+import os, select, socket, lager
 lager.pause('before', interactive=True)
 os.closerange(3, 1000)
-taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+taken = [{take} for _ in range(20)]
 lager.pause('after', interactive=True)
-print('went on', all(os.fstat(fd) for fd in taken))
+print('went on', all(os.fstat(getattr(one, 'fileno', lambda: one)()) for one in taken))
 """
-    process = run(text)
+
+
+@pytest.mark.parametrize("take", ["select.epoll()", "os.open(os.devnull, os.O_RDONLY)", "socket.socket()"])
+def test_after_all_descriptors_were_closed(run: Any, client: Any, take: Any) -> None:
+    """As a script does that becomes a daemon. Others have their numbers by the next pause."""
+    process = run(DAEMON.format(take=take))
     for label in ("before", "after"):
         pause = client.paused()
         assert pause["label"] == label
         client.call("Continue", "s", pause["id"])
     code, out, err = ended(process)
     assert (code, out, "Traceback" in err) == (0, "went on True\n", False)
+
+
+@pytest.mark.variant
+def test_all_descriptors_are_closed_by_another_thread_during_a_pause(run: Any) -> None:
+    text = """
+import lager, os, select, threading
+from lager.process import threads
+def close():
+    while not threads.paused: pass
+    os.closerange(3, 1000)
+    taken.extend(select.epoll() for _ in range(20))
+taken = []
+threading.Thread(target=close).start()
+lager.pause('x', timeout=1)
+lager.pause('y', timeout=0.1)
+print('went on', len(taken))
+"""
+    code, out, err = ended(run(text))
+    assert (code, out, "Traceback" in err) == (0, "went on 20\n", False)
 
 
 @pytest.mark.variant
