@@ -5,7 +5,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -87,12 +87,24 @@ class Client:
         such object."""
 
         async def ask() -> None:
-            for name in await self.bus.names():
+            for name in await self._names_of(pid):
                 with contextlib.suppress(LagerError):
-                    if name.startswith(":") and (await self.bus.credentials(name)).get("ProcessID") == pid:
-                        await self.bus.call(name, PATH, "Anything", interface=NAME)
+                    await self.bus.call(name, PATH, "Anything", interface=NAME)
 
         self.do(ask())
+
+    def name_of(self, pid: int) -> str:
+        """The unique name of a process that has one connection."""
+        (name,) = self.do(self._names_of(pid))
+        return str(name)
+
+    async def _names_of(self, pid: int) -> Sequence[str]:
+        found = []
+        for name in await self.bus.names():
+            with contextlib.suppress(LagerError):
+                if name.startswith(":") and (await self.bus.credentials(name)).get("ProcessID") == pid:
+                    found.append(name)
+        return found
 
     def close(self) -> None:
         async def close() -> None:

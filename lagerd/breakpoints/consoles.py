@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
-from lager.bus.exports import Outcome
 from lager.bus.facade import Bus
+from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.errors import AccessDenied, AmbiguousId, NotInteractive, TooMany
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus
+from lager.bus.interfaces import LATER, Interface, Outcome, Runner
 from lager.bus.received import Call
 from lager.bus.transport.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lager.bus.exports import Outcome
+from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.errors import AmbiguousId, InvalidArgument, LagerError, NoSuchBreakpoint
 from lager.wording.question import Answer, Question, from_details, shown

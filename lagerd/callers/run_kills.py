@@ -4,8 +4,8 @@ import asyncio
 import re
 from collections.abc import Callable
 
-from lager.bus.exports import Outcome
 from lager.bus.facade import Bus
+from lager.bus.interfaces import Outcome
 from lager.bus.received import Call, Signal
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 from lager.wording.text import printable

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lager.bus.exports import LATER, Interface, Outcome, Runner
 from lager.bus.facade import Bus
+from lager.bus.interfaces import LATER, Interface, Outcome, Runner
 from lager.bus.received import Call
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import InstrumentBusy

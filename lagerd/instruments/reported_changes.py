@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from lager.bus.exports import Outcome
 from lager.bus.facade import Bus
+from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import NoSuchBreakpoint

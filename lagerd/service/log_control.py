@@ -2,7 +2,7 @@
 
 import logging
 
-from lager.bus.exports import Interface
+from lager.bus.interfaces import Interface
 from lager.errors import InvalidArgument
 
 NAME = "org.freedesktop.LogControl1"
@@ -20,11 +20,6 @@ _LEVELS = {
     "emerg": logging.CRITICAL,
 }
 _TARGET = "console"
-_XML = """ <interface name="org.freedesktop.LogControl1">
-  <property name="LogLevel" type="s" access="readwrite"/>
-  <property name="LogTarget" type="s" access="readwrite"/>
-  <property name="SyslogIdentifier" type="s" access="read"/>
- </interface>"""
 
 
 def interface() -> Interface:
@@ -37,8 +32,7 @@ def interface() -> Interface:
             "LogTarget": ("s", lambda: _TARGET),
             "SyslogIdentifier": ("s", lambda: "lagerd"),
         },
-        _XML,
-        {"LogLevel": _set_level, "LogTarget": _set_target},
+        setters={"LogLevel": _set_level, "LogTarget": _set_target},
     )
 
 

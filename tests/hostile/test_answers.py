@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lager.bus.exports import Interface, Method, ObjectTree, Outcome
+from lager.bus.exports import ObjectTree
+from lager.bus.interfaces import Interface, Method, Outcome
 from lager.bus.received import Call, Signal
 from lager.errors import Failed
 from tests.client import NAME, PATH, Client

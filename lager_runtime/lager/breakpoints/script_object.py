@@ -13,7 +13,8 @@ from typing import Any
 
 import lager
 from lager.breakpoints.state import PauseState
-from lager.bus.exports import LATER, Interface, Method, ObjectTree, Outcome
+from lager.bus.exports import ObjectTree
+from lager.bus.interfaces import LATER, Interface, Method, Outcome
 from lager.bus.received import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument
@@ -22,30 +23,6 @@ from lager.process import fork_lock
 _OFF_SECONDS = 9.0
 _LEND_SECONDS = 15.0
 _LARGEST_SIZES = {"context": 50, "width": 2000}
-_XML = """ <interface name="com.lager.Script">
-  <method name="Attach">
-   <arg name="console" type="h" direction="in"/>
-   <arg name="details" type="a{sv}" direction="in"/>
-  </method>
-  <method name="Through">
-   <arg name="details" type="a{sv}" direction="in"/>
-   <arg name="result" type="s" direction="out"/>
-  </method>
-  <method name="Inspect">
-   <arg name="details" type="a{sv}" direction="in"/>
-   <arg name="look" type="s" direction="out"/>
-  </method>
-  <method name="Off">
-   <arg name="instrument" type="s" direction="in"/>
-   <arg name="nets" type="as" direction="in"/>
-   <arg name="answer" type="s" direction="out"/>
-  </method>
-  <method name="Lend">
-   <arg name="instrument" type="s" direction="in"/>
-   <arg name="details" type="a{sv}" direction="in"/>
-   <arg name="lease" type="h" direction="out"/>
-  </method>
- </interface>"""
 
 
 class ScriptObject:
@@ -65,6 +42,10 @@ class ScriptObject:
     def tree(self) -> ObjectTree:
         """Return the objects that a connection serves."""
         tree = ObjectTree(stopping=("The script ended before it answered.", "See what ran: lager runs"))
+        tree.add(SCRIPT_PATH, self.interface())
+        return tree
+
+    def interface(self) -> Interface:
         methods = {
             "Attach": Method("ha{sv}", "", self._attach),
             "Inspect": Method("a{sv}", "s", self._inspect),
@@ -72,8 +53,7 @@ class ScriptObject:
             "Off": Method("sas", "s", self._off),
             "Lend": Method("sa{sv}", "h", self._lend),
         }
-        tree.add(SCRIPT_PATH, Interface(SCRIPT, methods, xml=_XML))
-        return tree
+        return Interface(SCRIPT, methods)
 
     def _pause_of(self, call: Call, details: dict[str, Any]) -> PauseState:
         pause = self._find(details.get("id", ""), call.sender)

@@ -1,47 +1,18 @@
-"""Exported objects: find the method that a call means, run it, and reply with its result or an error.
-
-A method is a function of a Call. It returns the values of the reply, or LATER if it replies itself.
-"""
+"""Exported objects: find the method that a call means, run it, and reply with its result or an error."""
 
 import asyncio
 import errno
 import logging
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from lager.bus.interfaces import LATER, Interface, Method, Outcome
 from lager.bus.received import Call, no_descriptor
 from lager.errors import AccessDenied, Failed, InvalidArgument, LagerError
 
 _STANDARD = "org.freedesktop.DBus.Error."
-_DOCTYPE = """<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
-"""
-Outcome = tuple[Any, ...]
-LATER: Outcome = ("later",)
-Runner = Callable[[Call], Outcome | Coroutine[Any, Any, Outcome]]
 
 _log = logging.getLogger(__name__)
-
-
-class Method(NamedTuple):
-    """`takes` and `gives` are the signatures of its arguments and of its result."""
-
-    takes: str
-    gives: str
-    run: Runner
-
-
-@dataclass(frozen=True)
-class Interface:
-    """`properties` has the signature and the getter of each property, `setters` the setters of the writable ones; `xml`
-    is the <interface> element."""
-
-    name: str
-    methods: dict[str, Method]
-    properties: dict[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
-    xml: str = ""
-    setters: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
 
 class ObjectTree:
@@ -62,11 +33,13 @@ class ObjectTree:
         self._stopping = stopping
         self._lasting = lasting
         self._objects: dict[str, dict[str, Interface]] = {}
+        self._descriptions: dict[str, str] = {}  # by path
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def add(self, path: str, interface: Interface) -> None:
         """Export an interface at `path`, with the standard interfaces."""
+        self._descriptions.clear()
         self._objects.setdefault(path, dict(_STANDARD_INTERFACES))[interface.name] = interface
         own = self._objects[path]
         own["org.freedesktop.DBus.Properties"] = _properties(own)
@@ -171,11 +144,16 @@ class ObjectTree:
         call.refuse(_STANDARD + name, text)
 
     def _introspection(self, path: str) -> str:
+        if path not in self._descriptions:
+            self._descriptions[path] = self._described(path)
+        return self._descriptions[path]
+
+    def _described(self, path: str) -> str:
+        from lager.bus import introspection  # few ask for it
+
         prefix = path.rstrip("/") + "/"
         children = {other[len(prefix) :].split("/")[0] for other in self._objects if other.startswith(prefix)}
-        body = [one.xml for one in self._objects.get(path, {}).values()]
-        body += [f' <node name="{child}"/>' for child in sorted(children)]
-        return _DOCTYPE + "<node>\n" + "\n".join(body) + "\n</node>\n"
+        return introspection.of_object(self._objects.get(path, {}).values(), children)
 
 
 def _introspect(_: Call) -> Outcome:
@@ -202,7 +180,7 @@ def _properties(own: dict[str, Interface]) -> Interface:
         return ()
 
     methods = {"Get": Method("ss", "v", one), "GetAll": Method("s", "a{sv}", every), "Set": Method("ssv", "", write)}
-    return Interface("org.freedesktop.DBus.Properties", methods, xml=_PROPERTIES_XML)
+    return Interface("org.freedesktop.DBus.Properties", methods)
 
 
 def _value(own: dict[str, Interface], interface: str, name: str) -> Any:
@@ -217,50 +195,16 @@ def _machine_id(_: Call) -> Outcome:
         return (file.read().strip(),)
 
 
-_PROPERTIES_XML = """ <interface name="org.freedesktop.DBus.Properties">
-  <method name="Get">
-   <arg name="interface" type="s" direction="in"/>
-   <arg name="property" type="s" direction="in"/>
-   <arg name="value" type="v" direction="out"/>
-  </method>
-  <method name="GetAll">
-   <arg name="interface" type="s" direction="in"/>
-   <arg name="properties" type="a{sv}" direction="out"/>
-  </method>
-  <method name="Set">
-   <arg name="interface" type="s" direction="in"/>
-   <arg name="property" type="s" direction="in"/>
-   <arg name="value" type="v" direction="in"/>
-  </method>
-  <signal name="PropertiesChanged">
-   <arg name="interface" type="s"/>
-   <arg name="changed" type="a{sv}"/>
-   <arg name="invalidated" type="as"/>
-  </signal>
- </interface>"""
-_INTROSPECTABLE_XML = """ <interface name="org.freedesktop.DBus.Introspectable">
-  <method name="Introspect">
-   <arg name="xml" type="s" direction="out"/>
-  </method>
- </interface>"""
-_PEER_XML = """ <interface name="org.freedesktop.DBus.Peer">
-  <method name="Ping"/>
-  <method name="GetMachineId">
-   <arg name="machine" type="s" direction="out"/>
-  </method>
- </interface>"""
 _STANDARD_INTERFACES = {
     interface.name: interface
     for interface in (
         Interface(
             "org.freedesktop.DBus.Introspectable",
             {"Introspect": Method("", "s", _introspect)},
-            xml=_INTROSPECTABLE_XML,
         ),
         Interface(
             "org.freedesktop.DBus.Peer",
             {"Ping": Method("", "", lambda _: ()), "GetMachineId": Method("", "s", _machine_id)},
-            xml=_PEER_XML,
         ),
     )
 }

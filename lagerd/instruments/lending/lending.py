@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lager.bus.exports import LATER, Outcome
 from lager.bus.facade import Bus
+from lager.bus.interfaces import LATER, Outcome
 from lager.bus.received import Call
 from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH, LOAN, LONGEST
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument

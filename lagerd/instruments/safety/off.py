@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from lager.bus.exports import Outcome
 from lager.bus.facade import Bus
+from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument, LagerError

@@ -3,12 +3,15 @@
 import asyncio
 import os
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from lager.bus.exports import LATER, Interface, Method, ObjectTree
+from lager.bus.exports import ObjectTree
+from lager.bus.interfaces import LATER, Interface, Method
 from lager.bus.received import Call
 from lager.errors import BusError, InvalidArgument, NoSuchBreakpoint
+from tests.contract import methods
 
 PATH, NAME = "/com/lager/Test", "com.lager.Test"
 PROPERTIES = "org.freedesktop.DBus.Properties"
@@ -76,7 +79,7 @@ def tree() -> ObjectTree:
     }
     written: list[Any] = []
     properties = {"Level": ("s", lambda: "debug"), "Fixed": ("u", lambda: 5)}
-    one.add(PATH, Interface(NAME, methods, properties, f' <interface name="{NAME}"/>', {"Level": written.append}))
+    one.add(PATH, Interface(NAME, methods, properties, setters={"Level": written.append}))
     return one
 
 
@@ -133,10 +136,15 @@ def test_what_is_not_there() -> None:
 def test_introspection() -> None:
     introspectable = "org.freedesktop.DBus.Introspectable"
     xml = answer(FakeCall("Introspect", interface=introspectable))[2]
-    assert f'<interface name="{NAME}"/>' in xml
-    assert '<node name="com"/>' in answer(FakeCall("Introspect", interface=introspectable, path="/"))[2]
-    assert '<node name="Test"/>' in answer(FakeCall("Introspect", interface=introspectable, path="/com/lager"))[2]
+    assert methods(xml)[NAME]["Echo"] == "s"
+    assert methods(xml)[PROPERTIES]["Set"] == "ssv"
+    assert _children(answer(FakeCall("Introspect", interface=introspectable, path="/"))[2]) == ["com"]
+    assert _children(answer(FakeCall("Introspect", interface=introspectable, path="/com/lager"))[2]) == ["Test"]
     assert answer(FakeCall("Ping", interface="org.freedesktop.DBus.Peer")) == ("reply", "")
+
+
+def _children(xml: str) -> list[str]:
+    return [node.attrib["name"] for node in ElementTree.fromstring(xml).iter("node") if "name" in node.attrib]
 
 
 def test_properties() -> None:

@@ -1,9 +1,9 @@
 """D-Bus messages as bytes, by the library: dbus-fast where it is installed, else dbus-next.
 
 No other module imports either or knows which one is used: both have the same names. Of their parts lager uses the
-wire format, variants, signatures, addresses and authentication. It reads and writes the socket itself (`connection`),
-because both libraries drop the connection when the socket is full, leak descriptors, and parse a message of any size
-before it can be refused.
+wire format, variants, signatures, addresses, authentication and introspection XML. It reads and writes the socket
+itself (`connection`), because both libraries drop the connection when the socket is full, leak descriptors, and parse a
+message of any size before it can be refused.
 
 All values on our side are plain. A received variant becomes its value. A plain value that is sent as a variant gets the
 matching type: b, u or x, d, s, a{sv}, as.
@@ -41,7 +41,7 @@ else:
 
 __all__ = [
     "BROKER", "HEAD", "LONGEST", "AuthExternal", "Flag", "Incoming", "Kind", "Marshalled", "details", "encode",
-    "parse_address", "sizes", "types",
+    "introspection", "parse_address", "sizes", "types",
 ]  # fmt: skip
 
 # Names and values are valid by construction, so checking is off. In dbus-next it cannot be turned off.
@@ -66,6 +66,15 @@ def parse_address(address: str) -> list[tuple[str, dict[str, str]]]:
     else:
         from dbus_next._private import address as library
     return library.parse_address(address)
+
+
+def introspection() -> Any:
+    """Return the library's module for introspection XML, which few processes need."""
+    if TYPE_CHECKING or _IS_FAST:
+        from dbus_fast import introspection as library
+    else:
+        from dbus_next import introspection as library
+    return library
 
 
 def sizes(head: bytes | bytearray) -> tuple[int, int]:
