@@ -35,7 +35,7 @@ _COMMANDS = {
     "log": ("lager_cli.commands.bench.log", "log", "Read nets repeatedly; show, record or plot the readings."),
     "mcp": ("lager_cli.commands.setup.mcp", "mcp", "Let an assistant look at the bench."),
     "off": ("lager_cli.commands.bench.off", "off", "Switch off the outputs of the bench now."),
-    "nets": ("lager_cli.commands.bench.nets", "nets", "List, check and import the nets of this bench."),
+    "nets": ("lager_cli.commands.bench.nets", "nets", "List, check, add and import the nets of this bench."),
     "notify": ("lager_cli.commands.setup.notify", "notify", "Send messages about pauses, timeouts and quarantines."),
     "page": ("lager_cli.commands.setup.page", "page", "Print where the bench is shown in a browser."),
     "pause": ("lager_cli.commands.breakpoints.short", "pause", "Pause an active run where it is."),

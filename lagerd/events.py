@@ -13,19 +13,19 @@ class Event(Enum):
         "paused",
         "433497d70d7241eda48a4e98730f6302",
         6,
-        "Paused at {file}:{line} ({label}), breakpoint {breakpoint} of {by_user}",
+        "A script of {by_user} paused at {file}:{line} ({label}), breakpoint {breakpoint}",
     )
     RESUMED = (
         "resumed",
         "3bc0bfd4ab4c4cad89add08b74b6cb4d",
         6,
-        "Resumed breakpoint {breakpoint} by {by_user} after {paused_sec} s: {reason}",
+        "{by_user} resumed breakpoint {breakpoint} after {paused_sec} s: {reason}",
     )
     ANSWERED = (
         "answered",
         "06f5b8cd11824c3ca51249420500c44b",
         6,
-        "Answered breakpoint {breakpoint} by {by_user} after {paused_sec} s: {answer}",
+        "{by_user} answered breakpoint {breakpoint} after {paused_sec} s: {answer}",
     )
     AUTO_RESUMED = (
         "auto-resumed",
@@ -37,49 +37,49 @@ class Event(Enum):
         "gone",
         "ffec178f95244a8db7193351578e07c3",
         5,
-        "Lost the script of breakpoint {breakpoint} after {paused_sec} s",
+        "The script of breakpoint {breakpoint} was lost after {paused_sec} s",
     )
     CONSOLE_OPENED = (
         "console-opened",
         "973f34a7b2a049c3b0cc50c6fcd35e67",
         5,
-        "Console opened at breakpoint {breakpoint} by {by_user}",
+        "{by_user} opened a console at breakpoint {breakpoint}",
     )
     CONSOLE_CLOSED = (
         "console-closed",
         "e8b22bde91394a13ac8a576fb3af3d28",
         6,
-        "Console closed at breakpoint {breakpoint} by {by_user}",
+        "{by_user} closed a console at breakpoint {breakpoint}",
     )
     CONSOLE_INPUT = (
         "console-input",
         "52430ccbd2f84bc5a5a34b5d0c021598",
         5,
-        "Console of {by_user} at breakpoint {breakpoint}: {input}",
+        "{by_user} typed into the console at breakpoint {breakpoint}: {input}",
     )
     EXTENDED = (
         "extended",
         "2201f9d7d22a4b3a819dcfbfb5464338",
         6,
-        "Extended breakpoint {breakpoint} by {by_user}: {remaining} s left",
+        "{by_user} extended breakpoint {breakpoint}: {remaining} s left",
     )
     CLAIMED = (
         "claimed",
         "e6e779b45eca4d3ba356f10539656f23",
         6,
-        "Claimed {instrument} by {by_user} for net {net}",
+        "{by_user} claimed {instrument} for net {net}",
     )
     RELEASED = (
         "released",
         "8903aa5cf717469b9f38b49c855e88db",
         6,
-        "Released {instrument} of {by_user}: {reason}",
+        "{by_user} released {instrument}: {reason}",
     )
     REFUSED = (
         "refused",
         "a736ac91ab7140b0b498747d378095d2",
         5,
-        "Refused {instrument} to {by_user}: {reason}",
+        "{by_user} was refused {instrument}: {reason}",
     )
     THROUGH = (
         "through",
@@ -91,13 +91,13 @@ class Event(Enum):
         "changed",
         "7b0c9d5e2f6a4c83b1e7d04a9c5f3e18",
         6,
-        "{by_user} changed {net} of {instrument} while {breakpoint} was paused: {reason}",
+        "{by_user} changed {net} of {instrument} while breakpoint {breakpoint} was paused: {reason}",
     )
     LENT = (
         "lent",
         "5b0d3a2f6c8e4f1b9a7d2e4c6f8a1b3d",
         5,
-        "{by_user} lent {instrument} of breakpoint {breakpoint}: {reason}",
+        "{by_user} lent {instrument} at breakpoint {breakpoint}: {reason}",
     )
     RETURNED = (
         "returned",
@@ -109,37 +109,37 @@ class Event(Enum):
         "made-safe",
         "3372a87bde1a43628d6ecf921f42c196",
         5,
-        "Made {instrument} safe after the script of {by_user} crashed: {reason}",
+        "{instrument} was made safe after the script of {by_user} crashed: {reason}",
     )
     QUARANTINED = (
         "quarantined",
         "57241cc1b1964984be58c79b4b13431f",
         3,
-        "Quarantined {instrument}, which may be energised: {reason}",
+        "{instrument} was quarantined, because it may be energised: {reason}",
     )
     CLEARED = (
         "cleared",
         "3aaae06712aa488897d9867b76d7cb33",
         5,
-        "Ended the quarantine of {instrument} by {by_user}",
+        "{by_user} ended the quarantine of {instrument}",
     )
     OFF = (
         "off",
         "d2b5f9beb6e7422c90d8b2e60dc056c9",
         5,
-        "Switched off {instrument} by {by_user}: {reason}",
+        "{by_user} switched off {instrument}: {reason}",
     )
     STARTED = (
         "started", "0e5b7f1d3c9a4b62a8d4f6e2917c5b3a", 5,
-        "Started for {by_user}, who {reason}",
+        "lagerd was started for {by_user}, who {reason}",
     )  # fmt: skip
     KILLED = (
         "killed", "5d2f0c4f7a5b4d0c9a3e86b1f2d7c915", 5,
-        "Ended run {run} by {by_user}",
+        "{by_user} ended the run {run}",
     )  # fmt: skip
     DENIED = (
         "denied", "50ec31e9e242456f87310e4015c67be9", 5,
-        "Denied {by_user} (uid {by_uid}): {reason}",
+        "{by_user} (uid {by_uid}) was denied: {reason}",
     )  # fmt: skip
 
     def __init__(self, word: str, message_id: str, priority: int, message: str) -> None:

@@ -113,7 +113,7 @@ class Notifier:
         if change is not None:
             self._rules.changed(change)
             return
-        status = self._following.problem or f"telling {', '.join(target.name for target in self._outboxes)}"
+        status = self._following.problem or f"sending to {', '.join(target.name for target in self._outboxes)}"
         output.note(status)
         self._systemd.notify(f"READY=1\nSTATUS={status}")
 

@@ -24,12 +24,12 @@ def delivered(target: Target, notices: Sequence[Notice]) -> None:
 
 def failed(target: Target, notices: Sequence[Notice], why: str) -> None:
     """Record that a message could not be delivered, and is tried again. Never raises."""
-    _write(NOT_NOTIFIED, target, notices, f"{target.name} failed, and is tried again: {why}")
+    _write(NOT_NOTIFIED, target, notices, f"{target.name} failed; trying again: {why}")
 
 
 def given_up(target: Target, notices: Sequence[Notice], why: str) -> None:
     """Record that a message is not tried any more. Never raises."""
-    _write(NOT_NOTIFIED, target, notices, f"{target.name} failed, and is not tried again: {why}")
+    _write(NOT_NOTIFIED, target, notices, f"{target.name} failed; giving up: {why}")
 
 
 def _write(event: str, target: Target, notices: Sequence[Notice], reason: str) -> None:

@@ -39,7 +39,7 @@ class Word(click.Choice[str]):
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         words = ", ".join(self.choices)
         meant = [f" Did you mean {one}?" for one in similar(str(value).lower(), self.choices)]
-        return f"'{printable(value, 40)}' is none of {words}.{''.join(meant)}"
+        return f"'{printable(value, 40)}' is not one of {words}.{''.join(meant)}"
 
 
 class Whole(click.IntRange):

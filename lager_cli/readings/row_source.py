@@ -74,7 +74,7 @@ class BoxRows:
             told = _parsed(line)
             values = tuple(None if value is None else float(value) for value in told["values"])
             if len(values) != len(self.columns):
-                raise BoxError("The box sent a row of another length.", "Update lager there and here.")
+                raise BoxError("The box sent a row of the wrong length.", "Update lager there and here.")
             yield Row(float(told["time"]), float(told["seconds"]), values, printable(told["problem"], 1000))
 
 

@@ -35,7 +35,7 @@ def parts(report: dict[str, Any]) -> list[Part]:
             "Instruments", ("NAME", "MAKER", "MODEL", "SERIAL", "FIRMWARE", "ADDRESS"),
             [_cells(one[key] for key in ("name", "maker", "model", "serial", "firmware", "address"))
              for one in report["instruments"]],
-            "The run opened none.",
+            "The run opened no instruments.",
         ),
         Part("Pauses", ("PAUSE", "LABEL", "WHERE", "BEGAN", "LASTED", "ENDED", "BY", "ANSWER"), [*map(_pause, pauses)],
              "The run did not pause."),

@@ -340,7 +340,7 @@ class EnterKey:
     def _tell_next(self) -> None:
         if self._pauses:
             id = self._meant()
-            what = "Enter resumes" if self._pauses.question(id) is None else "what you type answers"
+            what = "Enter resumes" if self._pauses.question(id) is None else "your next line answers"
             self._say(f"{len(self._pauses)} more paused; {what} {id} now")
 
     def _answer(self, id: str, question: "Question", line: "TypedLine") -> None:

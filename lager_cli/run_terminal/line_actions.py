@@ -56,7 +56,7 @@ class LineActions:
         except LagerError as problem:
             self._say(str(problem))
         except OSError as problem:
-            self._say(f"cannot start that here: {problem.strerror}")
+            self._say(f"cannot start the command here: {problem.strerror}")
 
     async def _extend(self, bus: Bus, id: str, seconds: float) -> None:
         left = await self._ask(bus, "Extend", "sd", id, seconds)

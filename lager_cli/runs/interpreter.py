@@ -73,7 +73,9 @@ def _by_its_metadata(script: str) -> Interpreter | None:
         return None
     if uv := shutil.which("uv"):
         return _checked(_of_metadata(uv, script), "uv has made")
-    output.note(f"{printable(script, 200)} names the packages it needs, but uv, which installs them, is not there")
+    output.note(
+        f"{printable(script, 200)} names the packages that it needs, but uv, which installs them, is not installed"
+    )
     return None
 
 

@@ -28,7 +28,7 @@ def own_pause(
         raise AmbiguousId(f"You have {len(own)} {kinds}.", "Name one of them by its id.")
     others = any(one["uid"] != os.getuid() for one in pauses)
     raise NoSuchBreakpoint(
-        f"You have no {kind}.", "Name that of another user by its id; see: lager breakpoints" if others else ""
+        f"You have no {kind}.", "To use that of another user, give its id; see: lager breakpoints" if others else ""
     )
 
 

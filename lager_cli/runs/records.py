@@ -169,7 +169,7 @@ def find(id: str) -> Record:
     if not found:
         raise NoSuchRun(f"You have no run '{printable(id, 60)}'.", "See: lager runs --all")
     if len(found) > 1:
-        raise AmbiguousId(f"{len(found)} runs begin with {wanted}.", "Give more of the id: lager runs")
+        raise AmbiguousId(f"{wanted} matches {len(found)} runs.", "Give more of the id: lager runs")
     return found[0]
 
 

@@ -121,7 +121,7 @@ class World:
         try:
             self.start.start_new_thread(work, ())
         except RuntimeError:  # also where Python 3.12.1 starts none any more, from the end of the main thread on
-            error = RuntimeError("The script can start no more threads. End other threads of it.")
+            error = RuntimeError("The script cannot start another thread. End some of its threads.")
             return self._load_here(name, later, error)
         if not done.acquire(timeout=_LOAD_SECONDS):
             raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")

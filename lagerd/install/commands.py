@@ -18,7 +18,7 @@ _root = click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="/",
-    help="Work on the system below this folder; leave the running one alone [default: /].",
+    help="Work below this folder; do not change the running system [default: /].",
 )
 _dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 
@@ -63,7 +63,7 @@ def uninstall(root: Path, dry_run: bool) -> None:
 
 @click.command()
 def check() -> None:
-    """Check each part of this box, and print what to type where something is wrong.
+    """Check each part of this box, and print how to fix what is wrong.
 
     It changes and starts nothing. The exit code is 0 only if every part is healthy.
 
@@ -75,7 +75,7 @@ def check() -> None:
     for finding in health.findings():
         click.echo(str(finding))
         wrong += finding.wrong
-    click.echo(f"{wrong} to do." if wrong else "This box is healthy.")
+    click.echo(f"{wrong} to fix." if wrong else "This box is healthy.")
     if wrong:
         sys.exit(1)
 

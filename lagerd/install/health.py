@@ -108,7 +108,7 @@ async def _on_the_bus() -> list[Finding]:
 async def _answers(bus: Bus, name: str, path: str) -> Finding:
     try:
         if not await bus.owner(name):
-            return Finding("bus", f"Nobody owns {name}.", "Type: sudo systemctl restart lagerd", wrong=True)
+            return Finding("bus", f"{name} has no owner.", "Type: sudo systemctl restart lagerd", wrong=True)
         await bus.call(name, path, "List", start=False, timeout=_COMMAND_SECONDS)
     except AccessDenied:
         advice = f"Type: sudo adduser {user_name(os.getuid())} {GROUP}, then log in again"

@@ -75,7 +75,7 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
         nets |= found.unknown
         asked += [net.name for net in found.nets if net.name not in asked]
         if not may_act():
-            raise Failed("It was too late: others may use it by now.")
+            raise Failed("It was too late: others may be using it.")
         for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1, told=told):
             nets[net], done[net] = why, what
     except LagerError as error:

@@ -233,9 +233,9 @@ async def restart_lagerd(bus: Bus) -> None:
     while True:
         lives = [*lives, await died.get()][-_RESTARTS:]
         if len(lives) == _RESTARTS and sum(lives[1:]) < _SHORT_LIVES:
-            _log.error("lagerd keeps dying; ending the embedded bus.")
+            _log.error("lagerd keeps crashing; ending the embedded bus.")
             return
-        _log.warning("lagerd died; starting it again.")
+        _log.warning("lagerd crashed; restarting it.")
         try:
             await bus.start_service(BREAKPOINTS)
         except LagerError as error:

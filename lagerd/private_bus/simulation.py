@@ -41,7 +41,7 @@ _LAST_SECONDS = 10.0  # in which lagerd ends
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lagerd.private_bus.simulation", description=__doc__)
     parser.add_argument("--file", required=True, help="the nets file that describes the bench")
-    parser.add_argument("--answer-fd", type=int, required=True, help="write what came of it here, as a line of JSON")
+    parser.add_argument("--answer-fd", type=int, required=True, help="write the result here, as a line of JSON")
     parser.add_argument("--parent-fd", type=int, required=True, help="end when this pipe reaches its end")
     given = parser.parse_args()
     os.set_inheritable(given.answer_fd, False)

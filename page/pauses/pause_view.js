@@ -90,7 +90,7 @@ export class PauseView {
 
   async _extend(pause, span) {
     if (span === undefined) {
-      await this._act(async () => { throw new Error("That is not a time. Type seconds, or like 10m or 1h."); });
+      await this._act(async () => { throw new Error("That is not a valid duration. Type seconds, or like 10m or 1h."); });
     } else if (span > 0 || (await confirmed("Hold this pause until somebody resumes it?", "Remove the timeout"))) {
       await this._act(() => this._daemon.call("Extend", "sd", pause.id, span), span ? `Extended ${pause.id}.` : `${pause.id} has no timeout now.`);
     }

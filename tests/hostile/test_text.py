@@ -155,7 +155,7 @@ def test_a_label_of_any_text_is_never_shown_raw(station: Station, client: Client
         assert shown.count("\n") >= len(LABELS)
         client.call("ContinueAll")
         assert process.wait() == 0
-        log = logged(station, [f"Resumed breakpoint {pause['id']}" for pause in pauses])
+        log = logged(station, [f"resumed breakpoint {pause['id']}" for pause in pauses])
         for pause in pauses:
             assert f"({pause['label']}), breakpoint {pause['id']}" in log
         for text in (shown, process.err.rest(), log):

@@ -38,7 +38,7 @@ def expand(named: str, boxes: Sequence[str], groups: Mapping[str, Sequence[str]]
         elif inner not in expanded:
             within[inner] = iter(_members(inner, groups))
     if not found:
-        raise BoxError(f"{printable(named, 60)} names no boxes.", "See: lager boxes")
+        raise BoxError(f"{printable(named, 60)} contains no boxes.", "See: lager boxes")
     return [*found]
 
 
@@ -48,7 +48,7 @@ def _named(one: str, boxes: Sequence[str]) -> Sequence[str]:
         return [one]
     matching = [name for name in boxes if fnmatchcase(name, one)]
     if not matching:
-        raise BoxError(f"No box that you know matches '{printable(one, 60)}'.", "See: lager boxes")
+        raise BoxError(f"No configured box matches '{printable(one, 60)}'.", "See: lager boxes")
     return matching
 
 
@@ -60,7 +60,7 @@ def _members(group: str, groups: Mapping[str, Sequence[str]]) -> Sequence[str]:
 
 def _unknown(group: str, groups: Mapping[str, Sequence[str]]) -> BoxError:
     if not group:
-        return BoxError("A group's name comes after the @.", "See: lager boxes")
+        return BoxError("The name of the group is missing after @.", "See: lager boxes")
     close = similar(group, groups)
     hint = f"Did you mean @{close[0]}?" if close else f"Add it: lager boxes group {printable(group, 40)} BOX..."
-    return BoxError(f"There is no group of boxes @{printable(group, 40)}.", hint)
+    return BoxError(f"Unknown group @{printable(group, 40)}.", hint)

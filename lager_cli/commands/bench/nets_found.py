@@ -192,7 +192,7 @@ def _asked_model(nets: Nets, address: str, type: NetType) -> str:
     if serial:
         if type is NetType.UART:
             return "serial"
-        raise InvalidArgument("An instrument on a serial line is not asked for its model.", "Give --model.")
+        raise InvalidArgument("lager does not ask instruments on a serial line for their model.", "Give --model.")
     daemon.ready_address()
     found = asking.ask(address)
     if not found.model:

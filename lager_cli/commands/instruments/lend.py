@@ -16,7 +16,9 @@ from lager_cli.options.common import seconds
 @click.command()
 @click.argument("id")
 @click.argument("instrument")
-@click.option("--to", metavar="USER", default="", help="Lend it to this user only (default: every member).")
+@click.option(
+    "--to", metavar="USER", default="", help="Lend it to this user only (default: all members of the group lager)."
+)
 @click.option("--for", "time", type=seconds, help="How long to lend it (default: 10m).")
 @box_option
 def lend(id: str, instrument: str, to: str, time: float | None) -> int:
@@ -32,7 +34,7 @@ def lend(id: str, instrument: str, to: str, time: float | None) -> int:
     one = _found(instrument, lent=False)
     options: dict[str, Any] = ({"to": to} if to else {}) | ({} if time is None else {"seconds": time})
     left = ask("Lend", "ssa{sv}", id, one["instrument"], options, name=INSTRUMENTS)[0]
-    output.say(f"{one['name']} is lent to {to or 'every member'} for {duration(left)}.")
+    output.say(f"{one['name']} is lent to {to or 'all members'} for {duration(left)}.")
     output.advise(f"  return it with: lager return {one['name']}")
     return 0
 

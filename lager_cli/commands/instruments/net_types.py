@@ -84,7 +84,7 @@ def instruments(context: click.Context, as_json: bool, box: str | None) -> None:
         return
     for one in (one for one in found if one.get("quarantined")):
         since = time.strftime("%H:%M:%S", time.localtime(one["since"]))
-        output.say(f"{one['name']} is quarantined since {since}: it may be energised. {one['reason']}")
+        output.say(f"{one['name']} has been quarantined since {since}: it may be energised. {one['reason']}")
         output.advise(f"  make sure that it is safe, then: lager instruments clear {one['name']}")
     held = [one for one in found if not one.get("quarantined")]
     if held:
@@ -139,7 +139,7 @@ def _state(lease: "LeaseDetails") -> str:
     """Return the pauses of the holder and whether it is lent, or why the instrument cannot be used. An older box tells
     no reason."""
     quarantined = "quarantined: " if lease.get("quarantined") else ""
-    lent = [f"lent to {lease['lent_to'].replace('*', 'every member')}"] if lease.get("lent_to") else []
+    lent = [f"lent to {lease['lent_to'].replace('*', 'all members')}"] if lease.get("lent_to") else []
     return f"{quarantined}{lease.get('reason', '')}" or ", ".join([*lease["pauses"], *lent]) or "-"
 
 

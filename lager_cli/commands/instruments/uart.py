@@ -45,15 +45,27 @@ class _FlowControl(click.ParamType[str]):
 @click.command()
 @click.argument("net", required=False, shell_complete=completion.nets(NetType.UART))
 @click.argument("what", required=False, type=Word(["serial-port"]), metavar="[serial-port]")
-@click.option("--baudrate", type=Whole(min=1), help="Set the baud rate (default: the one in the nets file).")
-@click.option("--bytesize", type=click.Choice(["5", "6", "7", "8"]), help="Set the number of data bits.")
-@click.option("--parity", type=click.Choice([*PARITIES], case_sensitive=False), help="Set the parity.")
-@click.option("--stopbits", type=click.Choice(["1", "1.5", "2"]), help="Set the number of stop bits.")
+@click.option("--baudrate", type=Whole(min=1), help="Set the baud rate (default: as in the nets file).")
+@click.option(
+    "--bytesize",
+    type=click.Choice(["5", "6", "7", "8"]),
+    help="Set the number of data bits (default: as in the nets file).",
+)
+@click.option(
+    "--parity",
+    type=click.Choice([*PARITIES], case_sensitive=False),
+    help="Set the parity (default: as in the nets file).",
+)
+@click.option(
+    "--stopbits",
+    type=click.Choice(["1", "1.5", "2"]),
+    help="Set the number of stop bits (default: as in the nets file).",
+)
 @click.option(
     "--flow-control",
     type=_FlowControl(),
     metavar=f"[{'|'.join(FLOW_CONTROLS)}]",
-    help="Set the flow control (default: the one in the nets file, else none).",
+    help="Set the flow control (default: as in the nets file, else none).",
 )
 @click.option("--xonxoff/--no-xonxoff", default=None, help="Switch software flow control on or off.")
 @click.option("--rtscts/--no-rtscts", default=None, help="Switch RTS/CTS flow control on or off.")

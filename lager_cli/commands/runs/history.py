@@ -91,7 +91,7 @@ def history(as_json: bool, since: str | None, until: str | None, merge: bool, di
     elif records:
         output.fitting_table(_HEADERS, [row(record) for record in records])
     else:
-        output.say("lagerd has recorded nothing in that time.")
+        output.say("lagerd has no records in that time.")
 
 
 def _journals(merge: bool, directory: Path | None) -> list[str]:
@@ -172,7 +172,7 @@ def _moment_of(text: str) -> float:
 
 
 def _no_time(text: str) -> LagerError:
-    return LagerError(f"'{printable(text, 40)}' is not a time.", 'Give one like "1 hour ago" or today.')
+    return LagerError(f"'{printable(text, 40)}' is not a valid time.", 'Give one like "1 hour ago" or today.')
 
 
 def parse(lines: bytes, *, with_box: bool = False) -> Iterator[dict[str, Any]]:

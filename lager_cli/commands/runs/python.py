@@ -274,7 +274,7 @@ def _environment(settings: Sequence[str], passed: tuple[str, ...]) -> dict[str, 
         chosen[name] = value
     for name in passed:
         if name not in os.environ:
-            output.note(f"{name} is not set here, so --passenv passes nothing on")
+            output.note(f"{name} is not set here; --passenv has no effect")
     return chosen
 
 

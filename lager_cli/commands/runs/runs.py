@@ -30,8 +30,8 @@ _HEADERS = ("ID", "STATE", "EXIT", "AGE", "PAUSE", "DETACHED", "SCRIPT")
 def runs(as_json: bool, every: bool, until: str | None) -> None:
     """List your runs on this box: those that are running, and the last 15 that ended within a day.
 
-    A run is listed once it has lasted a tenth of a second. died: killed together with its supervisor; exit code
-    unknown.
+    A run is listed once it has lasted a tenth of a second. A run in the state
+    died was killed together with its supervisor, so its exit code is unknown.
 
     \b
     Examples:

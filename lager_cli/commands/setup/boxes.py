@@ -88,7 +88,7 @@ def group(name: str, members: tuple[str, ...]) -> None:
     if members:
         output.say(f"@{name} is {', '.join(box_table.several(f'@{name}'))}.")
     else:
-        output.say(f"There is no group @{name} any more.")
+        output.say(f"Removed the group @{name}.")
 
 
 @boxes.command("import")
@@ -231,7 +231,7 @@ def _state(said: Any) -> dict[str, Any]:
     match said:
         case {"version": str(release), "lagerd": str(lagerd), "group": bool() | None as group}:
             return {"version": release, "lagerd": lagerd, "group": group}
-    raise ValueError("it does not say version, lagerd and group")
+    raise ValueError("version, lagerd or group is missing in it")
 
 
 def _judged(answer: Any) -> dict[str, str]:

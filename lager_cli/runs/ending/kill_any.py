@@ -46,7 +46,7 @@ def _ask_lagerd(wanted: str, number: signal.Signals | None, unknown: NoSuchRun) 
     if number is not None:
         raise AccessDenied("Only root may send a signal to another user's run.", "End it without --signal.")
     if len(known) > 1:
-        raise AmbiguousId(f"{len(known)} runs begin with {wanted}.", "Give more of the id: lager breakpoints --json")
+        raise AmbiguousId(f"{wanted} matches {len(known)} runs.", "Give more of the id: lager breakpoints --json")
     (run,) = known
     ask("KillRun", "s", run)
     output.say(f"Ended {run[:8]}.")
@@ -68,5 +68,5 @@ def _only(wanted: str, unknown: NoSuchRun) -> tuple[tuple[str, int], list[int]]:
         raise unknown
     if len(found) > 1:
         shown = ", ".join(f"{run} of uid {uid}" for run, uid in list(found)[:5])
-        raise AmbiguousId(f"{wanted} matches several runs: {shown}.", "Give more of the id, or kill a pid.")
+        raise AmbiguousId(f"{wanted} matches {len(found)} runs: {shown}.", "Give more of the id, or kill a pid.")
     return found.popitem()

@@ -50,7 +50,9 @@ def _through_lagerd(place: Place, asked: Question, timeout: object, label: objec
 def _without(asked: Question, where: str) -> Answer:
     if asked.default is not None:
         return asked.default
-    raise NoAnswer(f"Nobody answered {asked.text!r} at {where}.", "Give ask() a default, or catch lager.NoAnswer.")
+    raise NoAnswer(
+        f"The question {asked.text!r} at {where} got no answer.", "Give ask() a default, or catch lager.NoAnswer."
+    )
 
 
 def _on_terminal(asked: Question, timeout: object, where: str) -> Answer:

@@ -70,7 +70,7 @@ class Carrier:
         if pause.question is not None:
             raise InvalidArgument("The script waits for an answer.", f"Give it with: lager answer {pause.id} VALUE")
         if pause.no_steps:
-            raise InvalidArgument(pause.no_steps, "Continue the script instead.")
+            raise InvalidArgument(pause.no_steps, "Resume the script instead.")
         if self._client.bus is None or not self._client.owner:
             raise no_answer()
         pause.step = request

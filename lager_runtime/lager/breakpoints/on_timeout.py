@@ -43,7 +43,7 @@ def bench_changed(details: dict[str, Any], changes: "Sequence[Change]") -> Bench
     """Return what a pause with on_change="raise" raises if the bench was changed meanwhile."""
     others = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
     what = f"The bench was changed during the pause at {_place(details)}: {line(changes[0])}{others}."
-    return BenchChanged(what, "Catch lager.BenchChanged; its changes has all of them.", changes)
+    return BenchChanged(what, "Catch lager.BenchChanged; its attribute changes lists all of them.", changes)
 
 
 def _place(details: dict[str, Any]) -> str:

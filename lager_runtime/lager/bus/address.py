@@ -94,7 +94,7 @@ def bench_folder() -> "Path":
     found = folder.lstat() if folder.is_absolute() and folder.is_dir() else None
     if found is None or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise BusError(
-            f"There is no simulated bench of yours at {folder} (LAGER_BENCH).", "Unset LAGER_BENCH, or start the bench."
+            f"You have no simulated bench at {folder} (LAGER_BENCH).", "Unset LAGER_BENCH, or start the bench."
         )
     return folder
 

@@ -132,5 +132,5 @@ class Objects(Protocol):
 
 def no_descriptor() -> errors.Failed:
     return errors.Failed(
-        "The process that was asked has no free file descriptor.", "Let it close some, or raise its limit (ulimit -n)."
+        "The called process has no free file descriptor.", "Close some of its files, or raise its limit (ulimit -n)."
     )

@@ -123,10 +123,10 @@ class Consoles:
         what = asked if isinstance(asked, dict) else {}
         request = Request(what.get("kind"), what.get("line"))
         if self.running:
-            raise InvalidArgument("The script is running.", "Wait until it has stopped.")
+            raise InvalidArgument("The script is running a step.", "Wait until it is paused again.")
         busy = [one.who for one in self._all if isinstance(one, Console) and one.is_busy()]
         if busy:
-            raise InvalidArgument(f"{busy[0]} is running a statement.", "Wait until it has ended.")
+            raise InvalidArgument(f"{busy[0]} is running a statement.", "Wait until it ends.")
         self._kind = request.kind
         self._answer = lambda: asker.answer({"answer": number, "step": True})
         await self._step(request, asker.known_as)
@@ -312,7 +312,9 @@ class Console:
         elif "eval" in frame:
             self.end()
         elif "step" in frame and type(frame.get("ask")) is int:
-            self._worker.post({"answer": frame["ask"], "error": "The script is running. Wait until it has stopped."})
+            self._worker.post(
+                {"answer": frame["ask"], "error": "The script is running a step. Wait until it is paused."}
+            )
         elif type(frame.get("ask")) is int:
             self._worker.post({"answer": frame["ask"]})
 

@@ -267,7 +267,7 @@ def this_process() -> DaemonClient:
             try:
                 _make()
             except Failed as error:
-                raise BusError(error.what, "End other threads of it.") from None
+                raise BusError(error.what, "End some threads of the script.") from None
         if _client is None:
             raise BusError("Cannot start the thread for the connection to lagerd.")
         return _client

@@ -126,7 +126,7 @@ class _DaemonLease:
 def _say_unheard(nets: tuple[str, ...]) -> None:
     if sys.stderr is not None:
         names = ", ".join(nets)
-        print(f"lager: lagerd did not hear that {names} was closed, and will make it safe.", file=sys.stderr)
+        print(f"lager: lagerd was not told that {names} was closed, and will make it safe.", file=sys.stderr)
 
 
 _held: "weakref.WeakSet[_DaemonLease]" = weakref.WeakSet()

@@ -97,7 +97,9 @@ def _looked(nets: Sequence[NetConfig], claim: Claim, *, last: bool) -> dict[str,
 
     def check() -> None:
         if time.monotonic() > until:
-            raise InstrumentError(f"{instrument} answers too slowly for a look.", "Read it with its own command.")
+            raise InstrumentError(
+                f"{instrument} answers too slowly for a short reading.", "Read it with its own command."
+            )
 
     session.port = getattr(lease, "port", None)
     session.between, session.as_it_is = check, True

@@ -255,7 +255,7 @@ def _say_unlimited(config: NetConfig) -> None:
     """Say once in a process that a net has no limits."""
     if config.name not in _unlimited and sys.stderr is not None:
         _unlimited.add(config.name)
-        print(f"lager: {config.name} sends {config.instrument} whatever it is told; no limits apply", file=sys.stderr)
+        print(f"lager: {config.name} sends any command to {config.instrument}; no limits apply", file=sys.stderr)
 
 
 def _safe_at_close(config: NetConfig) -> "Callable[[NetConfig, Session], bool] | None":

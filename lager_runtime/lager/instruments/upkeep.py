@@ -31,7 +31,7 @@ class KeepAlive:
             threading.Thread(target=self._work, name="lager-keepalive", daemon=True).start()
         except RuntimeError as error:
             what = f"Cannot start the thread that keeps {session.instrument} awake: {error}."
-            raise InstrumentError(what, "End other threads or processes of yours.") from None
+            raise InstrumentError(what, "End some of your threads or processes.") from None
 
     def end(self) -> None:
         self._ended.set()

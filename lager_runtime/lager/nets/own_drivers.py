@@ -92,11 +92,11 @@ def read_folder(folder: str) -> None:
 
 
 def _refuse_foreign(path: str) -> None:
-    """Raise ValueError unless the file or folder is root's or the user's own, and nobody else may write to it."""
+    """Raise ValueError unless the file or folder is root's or the user's own, and no other user may write to it."""
     found = os.stat(path)
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         who = "root" if os.geteuid() == 0 else "root or the user of this process"
-        raise ValueError(f"{path!r} must belong to {who}, and nobody else may write to it")
+        raise ValueError(f"{path!r} must belong to {who}, and no other user may write to it")
 
 
 def _read_packages() -> None:

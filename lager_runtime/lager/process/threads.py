@@ -29,7 +29,7 @@ def start(thread: Any) -> None:
     try:
         thread.start()
     except RuntimeError:
-        raise Failed("The script can start no more threads.", "Resume it, or end other threads of it.") from None
+        raise Failed("The script cannot start another thread.", "Resume it, or end some of its threads.") from None
 
 
 @contextlib.contextmanager

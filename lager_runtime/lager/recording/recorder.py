@@ -51,7 +51,9 @@ class Recorder:
         except RuntimeError:
             atexit.unregister(self.close)
             self._file.discard()
-            raise RecordingError("No thread for the recording can be started.", "End other threads.") from None
+            raise RecordingError(
+                "Cannot start the thread for the recording.", "End some threads of the script."
+            ) from None
 
     def close(self) -> None:
         """End the recording. Blocks until the reading under way is in the file. Safe to call more than once."""

@@ -77,7 +77,7 @@ def row(nets: Sequence[NetConfig], readings: Mapping[str, Reading], began: float
 def missed(count: int, width: int, schedule: "Schedule") -> Row:
     """Return the row that says that `count` readings of `width` columns were missed."""
     readings = "1 reading was" if count == 1 else f"{count} readings were"
-    problem = f"{readings} missed: the one before took {schedule.took:.{1 if schedule.took >= 1 else 2}f} s"
+    problem = f"{readings} missed: the previous one took {schedule.took:.{1 if schedule.took >= 1 else 2}f} s"
     return Row(time.time(), time.monotonic() - schedule.began, (None,) * width, problem)
 
 

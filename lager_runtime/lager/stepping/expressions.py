@@ -1,4 +1,4 @@
-"""What a breakpoint may have beside its line: a condition, a number of hits, a message."""
+"""Parses the condition, hit count and message of a breakpoint, and evaluates them."""
 
 import re
 import threading
@@ -41,7 +41,7 @@ class Hits:
         """Raises InvalidArgument."""
         found = _HITS.fullmatch(text)
         if found is None or (found[1] == "%" and not int(found[2])):
-            raise InvalidArgument("That is not a number of hits.", "Write it like: 5, >= 5 or % 5")
+            raise InvalidArgument("That is not a valid hit count.", "Write it like: 5, >= 5 or % 5")
         self._how, self._number = found[1] or "==", int(found[2])
         self._count = 0
         self._lock = threading.Lock()

@@ -80,7 +80,7 @@ class Table:
                 answers.append({"verified": False, "message": str(refused)})
         self._set[client, path or ""] = made
         self._apply()
-        return answers + [{"verified": False, "message": "There are too many."}] * (len(asked) - len(answers))
+        return answers + [{"verified": False, "message": "Too many breakpoints."}] * (len(asked) - len(answers))
 
     def drop(self, client: object) -> None:
         """Drop the breakpoints of a client."""

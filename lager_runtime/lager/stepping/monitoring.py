@@ -91,7 +91,9 @@ class Tool:
                 self._number = number
                 break
         else:
-            raise InvalidArgument("Other tools that watch this script leave no room for a step.", "Resume it instead.")
+            raise InvalidArgument(
+                "Other tools already watch this script, and Python allows no more.", "Resume it instead."
+            )
         for event, callback in (
             (_E.LINE, _line), (_E.PY_RETURN, _return), (_E.PY_UNWIND, _unwind), (_E.PY_YIELD, _yield),
             (_E.PY_START, _start), (_E.PY_RESUME, _start), (_E.PY_THROW, _throw),

@@ -25,4 +25,4 @@ def tracer() -> str:
     if trace is None or module.startswith("lager."):  # --pause-on-error, which steps work with
         return ""
     version = "{}.{}".format(*_SYS["version_info"][:2])
-    return f"{module.partition('.')[0]} traces this thread, and Python {version} has room for one tracer only."
+    return f"{module.partition('.')[0]} traces this thread, and Python {version} allows only one tracer."

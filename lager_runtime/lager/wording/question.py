@@ -43,7 +43,9 @@ class Question:
             told = "An empty text" if isinstance(given, str) and not given.strip() else shown(given)
             longest = f", up to {TEXT_LENGTH} characters" if self.kind == "text" else ""
             point = self._with_point(given) if isinstance(given, str) else ""
-            raise InvalidArgument(f"{told} does not answer {self.text!r}.", f"Give {self.wanted()}{longest}{point}.")
+            raise InvalidArgument(
+                f"{told} is not a valid answer to {self.text!r}.", f"Give {self.wanted()}{longest}{point}."
+            )
         return converted
 
     def wanted(self) -> str:

@@ -54,7 +54,7 @@ def utf8(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ValueError("it is UTF-16, not UTF-8")
     if b"\0" in data:
-        raise ValueError("it has NUL bytes, as UTF-16 has them, and is not text in UTF-8")
+        raise ValueError("it has NUL bytes, like UTF-16, and is not valid UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

@@ -27,7 +27,7 @@ class Quarantines:
         """Raise NoSuchInstrument if the instrument is not quarantined."""
         if instrument not in self._found:
             what = f"{printable(instrument, 100)} is not quarantined."
-            raise NoSuchInstrument(what, "See what is with: lager instruments")
+            raise NoSuchInstrument(what, "List what is quarantined with: lager instruments")
 
     def remove(self, instrument: str) -> Lease:
         """End a quarantine; return whose lease the instrument had."""

@@ -108,7 +108,7 @@ class Lending:
         loan = self.loans.get(holder.instrument)
         if loan is None:
             return "", ""
-        whom = f"by {loan.lender.user}" if holder is loan.borrower else f"to {loan.to or 'every member'}"
+        whom = f"by {loan.lender.user}" if holder is loan.borrower else f"to {loan.to or 'all members'}"
         if loan.why:
             return f", lent {whom}; the loan has ended", ""
         until = time.strftime("%H:%M:%S", time.localtime(time.time() + self._time_left(loan)))
@@ -131,13 +131,13 @@ class Lending:
             if holder is not None:
                 raise _overdue(holder)
             what = f"{printable(instrument, 60)} is not lent."
-            raise NoSuchInstrument(what, "See what is with: lager instruments")
+            raise NoSuchInstrument(what, "List what is lent with: lager instruments")
         borrower = loan.borrower
         theirs = borrower is not None and borrower.uid == client.uid
         if not (client.uid in (0, loan.lender.uid) or loan.to == client.user or theirs):
             lender = loan.lender
             what = f"{lender.name} is lent by {lender.user} to {loan.to or 'others'}, and you are {client.user}."
-            raise AccessDenied(what, "Only they and root return it.")
+            raise AccessDenied(what, "Only they and root can return it.")
         self._returns.setdefault(instrument, []).append(call)
         resumed = call.sender == loan.lender.owner
         self.loans.end(instrument, _RESUMED if resumed else f"{client.user} returned it")

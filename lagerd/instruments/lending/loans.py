@@ -211,7 +211,7 @@ class Loans(NoLoans):
 
     def _add(self, loan: Loan) -> None:
         self._loans[loan.instrument] = loan
-        loan.timer = self._clock.call_at(loan.until, self.end, loan.instrument, "its time is over")
+        loan.timer = self._clock.call_at(loan.until, self.end, loan.instrument, "it timed out")
         self._told.changed()
 
     def _return(self, loan: Loan, reason: str) -> None:

@@ -52,11 +52,11 @@ def test_each_fault_is_a_line_that_says_what_to_type(healthy: Box) -> None:
     assert code == 1
     assert "/usr/share/dbus-1/system.d/com.lager.conf. Type: sudo lagerd install" in said
     assert "FAIL  unit       lagerd.service is inactive. Type: sudo systemctl start lagerd.service" in said
-    assert "FAIL  bus        Nobody owns com.lager.Breakpoints. Type: sudo systemctl restart lagerd" in said
+    assert "FAIL  bus        com.lager.Breakpoints has no owner. Type: sudo systemctl restart lagerd" in said
     assert "FAIL  journal    systemd-journald is inactive, and the audit is lost. Type: sudo systemctl start" in said
     assert "Type: sudo systemctl restart polkit; until then only its user and root may open a console" in said
     assert "FAIL  nets       The nets file /etc/lager/nets.toml is not TOML" in said
-    assert said.splitlines()[-1].endswith(" to do.")
+    assert said.splitlines()[-1].endswith(" to fix.")
 
 
 def test_the_version_is_that_of_the_running_lagerd_and_an_upgrade_says_that_a_restart_is_due(healthy: Box) -> None:

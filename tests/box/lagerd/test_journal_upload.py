@@ -61,7 +61,7 @@ def arrived(collector: Any, name: Any) -> None:
     with collector.start(
         "journalctl", f"--directory={REMOTE}", "--follow", "--lines=all", "--output=cat", f"LAGER_INSTRUMENT={name}"
     ) as journal:
-        journal.until(f"Released {name}", timeout=300)
+        journal.until(f"released {name}", timeout=300)
 
 
 def serving(collector: Any) -> None:

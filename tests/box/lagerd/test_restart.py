@@ -132,7 +132,7 @@ def test_without_lagerd_a_script_resumes_at_its_own_timeout(box: Box) -> None:
 def test_a_restart_adds_no_second_record_of_a_pause(box: Box, crowd: list[Any]) -> None:
     box.run("journalctl", "--sync")
     said = box.run("journalctl", "--output=cat", f"LAGER_BREAKPOINT={crowd[0].id}").stdout
-    assert said.count("Paused at") == 1
+    assert said.count("paused at") == 1
 
 
 def test_the_status_line_counts(box: Box, crowd: list[Any]) -> None:

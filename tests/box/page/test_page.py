@@ -188,7 +188,7 @@ def test_a_pause_gets_more_time_and_none_that_is_not_a_time(cockpit: Box, visit:
         time = alice.page.get_by_label("More time")
         time.fill("soon")
         time.press("Enter")
-        alice.page.get_by_role("status").get_by_text("That is not a time").wait_for()
+        alice.page.get_by_role("status").get_by_text("That is not a valid duration").wait_for()
         time.fill("30m")
         time.press("Enter")
         alice.page.get_by_role("status").get_by_text(f"Extended {paused.id}").wait_for()

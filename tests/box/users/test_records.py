@@ -125,9 +125,9 @@ def test_forged_records_in_the_journal_are_ignored(box: Box) -> None:
 def test_a_killed_script_is_recorded_as_gone(box: Box) -> None:
     journal = Journal(box)
     with (script := paused(box, "alice")).process:
-        journal.until("Paused at")
+        journal.until("paused at")
         script.process.popen.kill()
-        journal.until(f"Lost the script of breakpoint {script.id}")
+        journal.until(f"The script of breakpoint {script.id} was lost")
 
 
 def test_console_input_is_recorded_only_if_the_configuration_says_so(box: Box) -> None:
@@ -160,6 +160,6 @@ def test_claims_refusals_and_releases_are_in_the_journal(box: Box) -> None:
         assert script.id in refused.stderr
         call(box, "bob", "Continue", "s", script.id)
         script.goes_on()
-    journal.until("Released psu9")
+    journal.until("released psu9")
     found = [(record["LAGER_EVENT"], record["LAGER_BY_USER"]) for record in records(box, LAGER_INSTRUMENT="psu9")]
     assert found == [("claimed", "alice"), ("refused", "bob"), ("released", "alice")]

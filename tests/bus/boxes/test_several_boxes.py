@@ -59,7 +59,7 @@ def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(
 @pytest.mark.parametrize(
     ("words", "why"),
     [(["adc", "adc1", "--box", "@both"], "--box accepts one box here"),
-     (["runs", "--box", "@x"], "no group of boxes @x"), (["continue", "--box", "x*"], "No box that you know matches")],
+     (["runs", "--box", "@x"], "Unknown group @x"), (["continue", "--box", "x*"], "No configured box matches")],
 )  # fmt: skip
 def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(
     lager: Command, lab: Loopback, words: list[str], why: str
@@ -132,7 +132,7 @@ def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Loopback, word
     lab.table("[groups]\nlab = []\n")
     done = lager(words[0], "--box", "@lab", *words[1:])
     assert (done.returncode, done.stdout) == (1, "")
-    assert "@lab names no boxes." in done.stderr
+    assert "@lab contains no boxes." in done.stderr
 
 
 @pytest.mark.parametrize("command", ["breakpoints", "status"])

@@ -124,7 +124,7 @@ def test_no_label_reaches_the_shell_as_more_than_text(
 def test_an_unknown_shell_is_refused(lager: Command) -> None:
     refused = lager("completion", "csh")
     assert refused.returncode == 2
-    assert "is none of bash, zsh, fish." in refused.stderr
+    assert "is not one of bash, zsh, fish." in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_what_is_verified_is_what_can_stop(
     assert told[0]["line"] == 7
     assert "No code is at or after this line." in told[1]["message"]
     assert "is not a Python expression" in told[2]["message"]
-    assert "not a number of hits" in told[3]["message"]
+    assert "not a valid hit count" in told[3]["message"]
     assert "is not closed" in told[4]["message"]
     (tmp_path / "notes.txt").write_text("no python\n")
     (other,) = set_lines(editor, str(tmp_path / "notes.txt"), {"line": 1})

@@ -280,9 +280,9 @@ def test_the_history_of_an_embedded_daemon_is_shown(begun: "tuple[Home, subproce
     assert [one["event"] for one in records if one.get("breakpoint") == id] == ["paused", "resumed"]
     assert home.lager("history").stdout.count(id) == 2
     assert home.lager("history", "--since", "1 hour ago", "--until", "tomorrow").stdout.count(id) == 2
-    nothing = "lagerd has recorded nothing in that time.\n"
+    nothing = "lagerd has no records in that time.\n"
     assert home.lager("history", "--until", "1 hour ago").stdout == nothing
-    assert "'whenever' is not a time." in home.lager("history", "--since", "whenever").stderr
+    assert "'whenever' is not a valid time." in home.lager("history", "--since", "whenever").stderr
 
 
 NAMELESS = ["unshare", "--user", "--map-user=54321"]
@@ -305,7 +305,7 @@ def test_people_are_told_of_pauses_on_the_embedded_bus(home: Home) -> None:
     port = server.out.expect("\n").split()[1]
     (home.root / "notify.toml").write_text(f'urls = ["json://127.0.0.1:{port}"]\n')
     notifier = home.start(LAGER, "notify", "--here", "--config", "notify.toml")
-    notifier.err.expect("lager: telling url 1 (json)")
+    notifier.err.expect("lager: sending to url 1 (json)")
     script = home.script()
     id = script.err.expect("\n  id ") and script.err.expect("\n").split()[0]
     assert f"lager python --continue {id}" in server.out.expect("\n")

@@ -62,7 +62,7 @@ def notifier(start: Callable[..., Process], configured: Callable[..., str]) -> C
 
     def begin(*urls: str, more: str = "", **env: str) -> Process:
         process = start(LAGER, "notify", "--foreground", "--config", configured(*urls, more=more), **env)
-        process.err.expect("lager: telling ")
+        process.err.expect("lager: sending to ")
         return process
 
     return begin

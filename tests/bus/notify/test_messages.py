@@ -206,8 +206,8 @@ def test_a_dead_webhook_delays_nothing_and_is_given_up(
     id = client.paused()["id"]
     assert f"--continue {id}" in alive.next()["message"]
     if tries > 1:
-        notes.err.expect("url 1 (json) failed, and is tried again")
-    notes.err.expect("url 1 (json) failed, and is not tried again")
+        notes.err.expect("url 1 (json) failed; trying again")
+    notes.err.expect("url 1 (json) failed; giving up")
     client.call("Continue", "s", id)
     assert script.wait() == 0
     assert len(dead.all()) == tries
@@ -223,7 +223,7 @@ def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(
     there.process.wait()
     run(PAUSE.format(timeout=300))
     id = client.paused()["id"]
-    notes.err.expect("failed, and is tried again")
+    notes.err.expect("failed; trying again")
     again = receiver(port=there.port)
     assert f"--continue {id}" in again.next()["message"]
     notes.err.expect("told url 1 (json)")
@@ -241,7 +241,7 @@ def test_what_is_over_before_it_can_be_delivered_is_not_sent(
     run('from lager import pause\npause("first")\npause("second")\n')
     client.call("Continue", "s", client.paused()["id"])
     second = client.paused()["id"]
-    notes.err.expect("failed, and is tried again")
+    notes.err.expect("failed; trying again")
     again = receiver(port=there.port)
     told = again.next()
     assert second in told["message"]

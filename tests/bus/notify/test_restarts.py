@@ -94,7 +94,7 @@ def test_a_notifier_waits_for_a_lagerd_that_is_stopped_and_never_starts_it(
     process = start(LAGER, "notify", "--foreground", "--config", _config(own_station, there.url))
     process.err.expect("lagerd is down; waiting for it.")
     own_station.start_lagerd()
-    process.err.expect("telling url 1")
+    process.err.expect("sending to url 1")
     run(PAUSE.format(label="x"))
     assert "label     x" in there.next()["message"]
 
@@ -164,7 +164,7 @@ def test_a_restarted_bus_is_followed_again(
     notes.err.expect("The bus is down; waiting for it.")
     own_station.start_broker()
     own_station.start_lagerd()
-    notes.err.expect("lager: telling ")
+    notes.err.expect("lager: sending to ")
     run(PAUSE.format(label="x"))
     assert "label     x" in there.next()["message"]
 

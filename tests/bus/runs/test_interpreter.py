@@ -219,7 +219,10 @@ def test_metadata_in_a_script_needs_uv(start: Starter, script: ScriptWriter, tmp
     text = "# /// script\n# dependencies = ['only-here']\n# ///\nimport sys; print(sys.prefix)"
     without = start(LAGER, "python", script(text), PATH="/usr/bin:/bin")
     assert without.wait() == 0
-    assert "script.py names the packages it needs, but uv, which installs them, is not there" in without.err.rest()
+    assert (
+        "script.py names the packages that it needs, but uv, which installs them, is not installed"
+        in without.err.rest()
+    )
     uv = tmp_path / "bin" / "uv"
     uv.parent.mkdir()
     uv.write_text(

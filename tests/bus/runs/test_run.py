@@ -100,7 +100,7 @@ def test_variables(start: Starter, script: ScriptWriter, tmp_path: Path) -> None
     assert (runnable, a, b, box, c) == ("./script.py", "1=2", "", "bench7", "ü")
     assert address.startswith("unix:path=")
     assert str(uuid.UUID(id)) == id
-    assert process.err.rest() == "lager: NOT_THERE is not set here, so --passenv passes nothing on\n"
+    assert process.err.rest() == "lager: NOT_THERE is not set here; --passenv has no effect\n"
 
 
 @pytest.mark.parametrize(("value", "said"), [("0", ""), ("builtins.print", "hello\n"), ("no.such.hook", "")])

@@ -126,7 +126,7 @@ def test_a_simulated_run_pauses_is_inspected_and_reaches_no_real_instrument(
     assert not os.path.exists(bench)
     after = lager("breakpoints", LAGER_BENCH=bench)
     assert after.returncode == 1
-    assert "There is no simulated bench of yours at" in after.stderr
+    assert "You have no simulated bench at" in after.stderr
 
 
 @pytest.mark.slow

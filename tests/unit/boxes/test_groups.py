@@ -40,11 +40,11 @@ def test_each_box_comes_once_in_its_order(named: str, found: list[str]) -> None:
     [
         ("@rack", r"no group of boxes @rack\. Did you mean @rack2\?"),
         ("@", "name comes after the @"),
-        ("x*", r"No box that you know matches 'x\*'"),
+        ("x*", r"No configured box matches 'x\*'"),
         ("@round", "contains itself"),
         ("a,@nothing", "no group of boxes @nothing"),
-        ("@empty", "@empty names no boxes"),
-        ("@empty,@empty", "@empty,@empty names no boxes"),
+        ("@empty", "@empty contains no boxes"),
+        ("@empty,@empty", "@empty,@empty contains no boxes"),
     ],
 )
 def test_what_stands_for_nothing_is_a_sentence(named: str, why: str) -> None:
@@ -53,7 +53,7 @@ def test_what_stands_for_nothing_is_a_sentence(named: str, why: str) -> None:
 
 
 def test_all_without_a_box_is_a_sentence() -> None:
-    with pytest.raises(BoxError, match="@all names no boxes"):
+    with pytest.raises(BoxError, match="@all contains no boxes"):
         expand("@all", [], {})
 
 

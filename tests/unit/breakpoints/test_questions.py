@@ -45,7 +45,7 @@ def test_what_does_not_fit_is_refused_with_what_does(asked: Any, given: Any, tol
     with pytest.raises(InvalidArgument) as refused:
         question("what?", **asked).answer(given)
     assert refused.value.hint == told
-    assert 0 < refused.value.what.index(" does not answer 'what?'.") < 100
+    assert 0 < refused.value.what.index(" is not a valid answer to 'what?'.") < 100
 
 
 def test_who_types_a_decimal_comma_is_told_to_type_a_point() -> None:

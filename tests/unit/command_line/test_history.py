@@ -285,7 +285,7 @@ def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller() ->
 @pytest.mark.parametrize("given", ["", " ", "\t\n"])
 def test_an_empty_time_is_refused(journalctl: Any, given: str) -> None:
     for since, until in ((given, None), (None, given)):
-        with pytest.raises(LagerError, match=r"is not a time\. Give one like"):
+        with pytest.raises(LagerError, match=r"is not a valid time\. Give one like"):
             history.read(since, until)
 
 

@@ -20,7 +20,7 @@ from lager.inspection.frames.location import Place
 from lager.inspection.side_thread import run_aside
 from lager.stepping.course import Request
 
-NO_MORE = r"^The script can start no more threads\."
+NO_MORE = r"^The script cannot start another thread\."
 ABOUT = {
     "id": "12345678",
     "label": "",
@@ -87,7 +87,7 @@ def test_a_console_is_refused_and_the_pause_has_none(refuse: Callable[..., None]
 def test_values_that_cannot_be_asked_say_why(refuse: Callable[..., None]) -> None:
     refuse()
     asked = asyncio.run(snapshot.texts([5, threading.Event()]))
-    assert asked == ["5", "<Event, not asked: The script can start no more threads.>"]
+    assert asked == ["5", "<Event, not asked: The script cannot start another thread.>"]
     with pytest.raises(Failed, match=NO_MORE):
         asyncio.run(run_aside(lambda: 1, 60.0))
 

@@ -19,7 +19,7 @@ BOXES = '# für alle\ndefault = "bench3"\n'
 WRONG = {
     "latin-1": "is not valid UTF-8 (byte 0xfc).",
     "utf-16": "it is UTF-16, not UTF-8.",
-    "utf-16-be": "it has NUL bytes, as UTF-16 has them, and is not text in UTF-8.",
+    "utf-16-be": "it has NUL bytes, like UTF-16, and is not valid UTF-8.",
 }
 
 

@@ -136,7 +136,7 @@ def test_three_questions_without_an_answer_are_enough() -> None:
     with playing([*script[:2], *silent], "DP821", CH1) as supply:
         state = supply.state()
     assert (state.voltage, state.enabled) == (3.3001, None)
-    assert state.unread["ocp"] == "lager did not ask, because 3 questions got no answer."
+    assert state.unread["ocp"] == "lager did not ask, because 3 queries got no answer."
     assert str(state).splitlines()[1] == "  output    -"
 
 

@@ -197,7 +197,7 @@ def test_it_is_refused_beside_a_net_that_it_would_bypass_unless_that_is_meant(gu
         (
             '[instruments.it]\nmodel = "X1"\naddress = "{}"\n[nets.a]\ntype = "scpi"\ninstrument = "it"\n'
             "keepalive = 5\n",
-            "no question is harmless to every device",
+            "no query is harmless for every device",
         ),
     ],
 )

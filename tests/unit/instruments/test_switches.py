@@ -123,7 +123,7 @@ def test_a_cycle_takes_seconds_and_changes_nothing_otherwise(
 ) -> None:
     with opened(tmp_path, name) as switch:
         switch.on()
-        with pytest.raises(InvalidArgument, match="not a time for which it can be off"):
+        with pytest.raises(InvalidArgument, match="not a valid off time"):
             switch.cycle(seconds)
         assert relays.is_on(name)
 

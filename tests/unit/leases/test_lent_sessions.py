@@ -71,7 +71,7 @@ def test_a_script_that_cannot_lend_keeps_the_instrument(tmp_path: Path, monkeypa
                 net.voltage()
             with pytest.raises(InstrumentBusy, match="psu1 is lent to bob until"):
                 net.session.identity()
-            lend_here.ended(net.config.instrument.key, "its time is over")
+            lend_here.ended(net.config.instrument.key, "it timed out")
             assert net.voltage() == 0
             for one in (fd, reading, writing):
                 os.close(one)

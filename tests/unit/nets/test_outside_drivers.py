@@ -117,10 +117,10 @@ def test_a_driver_that_is_no_file_is_not_waited_for(folder: Path) -> None:
 
 def test_what_others_may_write_to_is_not_run(folder: Path) -> None:
     (folder / "acme.py").chmod(0o666)
-    with pytest.raises(NetsFileError, match=r"there is no driver for 'P200'.*nobody else may write to it"):
+    with pytest.raises(NetsFileError, match=r"there is no driver for 'P200'.*no other user may write to it"):
         bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
     folder.chmod(0o777)
-    with pytest.raises(NetsFileError, match=r"drivers: .*nobody else may write to it"):
+    with pytest.raises(NetsFileError, match=r"drivers: .*no other user may write to it"):
         bench("P200", ADDRESS, drivers=folder, one="type = 'supply'")
 
 

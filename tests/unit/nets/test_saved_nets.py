@@ -67,7 +67,7 @@ def test_the_nets_that_have_a_driver_are_taken_over() -> None:
         ({"pin": 9}, "has the pin 9, but a DP821 has 1 to 2"),
         ({"pin": "left"}, "has the pin 'left', which is not a channel"),
         ({"name": ""}, "has no usable name"),
-        ({"role": "uart", "pin": "A50285BI"}, "does not say the path of its serial device"),
+        ({"role": "uart", "pin": "A50285BI"}, "does not give the path of its serial device"),
     ],
 )
 def test_what_cannot_be_taken_over_is_said(change: dict[str, Any], said: str) -> None:

@@ -329,7 +329,7 @@ def test_the_process_changes_nothing_that_others_may_use_by_now(bench: DefaultBe
     with opened(found, "supply2") as supply:
         supply.enable()
     answer = process.answer(asked(found, "psu1", "supply2"), str(path), lambda: False)
-    assert answer["nets"] == {"supply2": "It was too late: others may use it by now."}
+    assert answer["nets"] == {"supply2": "It was too late: others may be using it."}
     assert answer["done"] == {}
     assert bench.psu1.outputs[0].on
 

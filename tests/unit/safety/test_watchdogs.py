@@ -79,7 +79,7 @@ def test_a_deadman_implies_a_keepalive_of_a_third(lines: str, keepalive: float, 
         ),
         (
             'type = "uart"\ninstrument = "port1"\nkeepalive = 30',
-            r"keepalive: no question is harmless to every device",
+            r"keepalive: no query is harmless for every device",
         ),
         ('type = "uart"\ninstrument = "port1"\ndeadman = 30', r"deadman: a serial has no watchdog of its own"),
     ],

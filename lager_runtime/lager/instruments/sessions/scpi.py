@@ -384,7 +384,7 @@ class Scpi(Session):
         if type(error).__module__.partition(".")[0] not in _OF_TALKING:
             what = f"{self.instrument} cannot be opened: pyvisa failed with {type(error).__name__}: {text[:200]}"
             raise InstrumentError(
-                what, "Exclude pyvisa and pyvisa_py from what changes the code of imports."
+                what, "Exclude pyvisa and pyvisa_py from the import hook that changes code."
             ) from error
         self.unreachable(text or type(error).__name__)
 
@@ -424,6 +424,6 @@ _LIBRARIES = {
 }
 _HINT = "Check the value against the ranges in the manual of the instrument."
 _HINTS = {
-    -222: "The value is outside what this instrument can do.",
+    -222: "The value is out of range for this instrument.",
     704: "The 2281S accepts this only while its battery output is off: call disable() first.",
 }

@@ -100,7 +100,7 @@ def _config(holding: Holding, instrument: Instrument, name: str, asked: Mapping[
         found = holding.nets.nets[name]
     if found is None:
         if "type" not in asked:
-            raise NoSuchNet(f"There is no net {printable(name)!r} in the nets file of the script.", "List: lager nets")
+            raise NoSuchNet(f"There is no net {printable(name)!r} in the nets file of the script.", "See: lager nets")
         found = _unknown_to_script(instrument, name, asked)
     type = net_type(asked.get("type", found.type))
     if found.instrument.key != instrument.key or (type, _channel(asked, found)) != (found.type, found.channel):

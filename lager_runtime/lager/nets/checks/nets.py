@@ -37,7 +37,7 @@ def read_net(
         if not on_line and not is_at(instrument, resource.Reach.MODBUS):
             mistakes.add(prefix + "unit", "is a setting of a Modbus device")
         if on_line and options["unit"] == 0:
-            mistakes.add(prefix + "unit", "0 is all the devices on a serial line, and none of them answers")
+            mistakes.add(prefix + "unit", "0 addresses all devices on a serial line, and none of them answers")
     if len(mistakes) > before or not instrument:
         return None
     bounds = Limits(**limits)

@@ -185,7 +185,7 @@ def _serial_place(entry: Mapping[Any, Any]) -> resource.Resource:
     for value in (entry.get("device_path"), entry.get("pin"), entry.get("address")):
         if isinstance(value, str) and value.startswith("/") and value.isprintable():
             return resource.parse(value)
-    raise _Skip("does not say the path of its serial device (such as /dev/ttyUSB0)")
+    raise _Skip("does not give the path of its serial device (such as /dev/ttyUSB0)")
 
 
 def _channel(entry: Mapping[Any, Any], type: NetType, model: str, family: catalog.Family) -> int | None:

@@ -29,7 +29,7 @@ def read(
     if "keepalive" not in table:
         return deadman / 3, deadman
     if type in (NetType.UART, NetType.SCPI):
-        raise ValueError("keepalive", "no question is harmless to every device")
+        raise ValueError("keepalive", "no query is harmless for every device")
     given = number(table["keepalive"])
     if given is None or not 1 <= given <= _LONGEST:
         raise ValueError("keepalive", f"should be 1 to {_LONGEST} seconds, not {shown(table['keepalive'])}")

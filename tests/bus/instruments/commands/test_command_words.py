@@ -78,7 +78,7 @@ def test_each_command_line_of_the_public_manual_does_what_it_says(lager: Command
         ("supply supply2 voltage 3.3 --ovp high", "'high' is not valid for ovp."),
         ("supply supply2 enable --ovp 5", "need the action voltage or current"),
         ("supply supply2 voltage 3 --ovp 4 --through", "do not work with --through"),
-        ("supply supply2 volt 3", "'volt' is none of state, voltage"),
+        ("supply supply2 volt 3", "'volt' is not one of state, voltage"),
         (
             "supply voltage 3.3",
             "Name a net (supply1, supply2, supply3), or set a default: lager defaults add --supply-net",

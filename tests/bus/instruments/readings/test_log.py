@@ -100,7 +100,7 @@ def test_a_late_reading_says_how_many_were_missed(lager: Command, tmp_path: Path
     late = [row for row in rows if "missed" in row["problem"]]
     assert late
     assert all(row["supply2 voltage (V)"] == "" for row in late)
-    assert re.fullmatch(r"\d+ readings? (was|were) missed: the one before took \d+\.\d+ s", late[0]["problem"])
+    assert re.fullmatch(r"\d+ readings? (was|were) missed: the previous one took \d+\.\d+ s", late[0]["problem"])
 
 
 def test_an_instrument_that_never_answers_gives_exit_code_1_and_empty_cells(

@@ -89,7 +89,7 @@ def test_the_quarantined_come_first_in_the_list_and_are_cleared_by_name(
     told(client, "Quarantined", nets.key())
     shown = lager("instruments").stdout
     assert re.match(
-        r"psu1 is quarantined since \S+: it may be energised.*DP832.*\n.*lager instruments clear psu1\n", shown
+        r"psu1 has been quarantined since \S+: it may be energised.*DP832.*\n.*lager instruments clear psu1\n", shown
     )
     refused = lager("instruments", "clear", "psu1")
     assert refused.returncode == 2

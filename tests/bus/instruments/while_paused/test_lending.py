@@ -112,11 +112,11 @@ def test_an_instrument_is_lent_used_by_a_command_and_returned(
     assert lager("supply", "supply2", "voltage", "4").returncode == 75
     said = lager("lend", pause["id"], "psu1", "--for", "5m")
     assert (said.returncode, said.stdout) == (
-        0, "psu1 is lent to every member for 5m00s.\n  return it with: lager return psu1\n",
+        0, "psu1 is lent to all members for 5m00s.\n  return it with: lager return psu1\n",
     )  # fmt: skip
     assert nets.is_on()
     assert [one["lent_to"] for one in held(client)] == ["*"]
-    assert f"{pause['id']}, lent to every member" in lager("instruments").stdout
+    assert f"{pause['id']}, lent to all members" in lager("instruments").stdout
     assert lager("supply", "supply2", "voltage", "4").stdout == "4 V\n"
     assert lager("supply", "supply2", "voltage", "--through").returncode == 75
     assert lager("return", "psu1").stdout == "psu1 is back.\n"

@@ -166,7 +166,7 @@ def test_without_a_default_continue_is_refused_and_continue_all_passes_over(
     ("arguments", "outcome"),
     [
         ("'LED green?', default=False", "got False"),
-        ("'LED green?'", "NoAnswer: Nobody answered 'LED green?' at script.py:2"),
+        ("'LED green?'", "NoAnswer: The question 'LED green?' at script.py:2 got no answer"),
     ],
 )
 def test_at_its_deadline_it_is_the_default_or_an_error(
@@ -238,7 +238,7 @@ def test_on_the_runs_terminal_the_typed_line_is_the_answer(asked: Callable[..., 
     screen, id = asked("'how long?', kind='number', unit='mm', low=1, high=20")
     assert "answer    type a number from 1 to 20 mm, or: lager answer" in screen.shown
     screen.type("30\r")
-    screen.sees("30 does not answer 'how long?'. Give a number from 1 to 20 mm.")
+    screen.sees("30 is not a valid answer to 'how long?'. Give a number from 1 to 20 mm.")
     screen.type("\r")
     screen.sees("how long? Type a number from 1 to 20 mm.")
     screen.type("2.5mm\r")
@@ -262,7 +262,7 @@ def test_after_a_resume_the_terminal_says_which_question_a_line_answers(
     (tmp_path / "go").touch()
     one.until(lambda shown: "- main" in shown and "2 paused" in shown)  # lager python knows of both
     one.type("\r")
-    one.sees(f"1 more paused; what you type answers {asked} now")
+    one.sees(f"1 more paused; your next line answers {asked}")
     one.type("yes\r")
     one.sees("got True")
     assert one.wait() == 0

@@ -98,7 +98,7 @@ def test_a_thread_that_pauses_where_there_are_no_more_threads_can_be_waited_for(
     code, out, err = end(process)
     assert (code, out) == (0, "went on\n")
     assert err == (
-        "lager: cannot pause here; continuing. The script can start no more threads. End other threads of it.\n"
+        "lager: cannot pause here; continuing. The script cannot start another thread. End some of its threads.\n"
     )
 
 
@@ -188,7 +188,7 @@ print("continues")
 """
 
 
-NO_MORE = "lager: The process that was asked has no free file descriptor. Let it close some, or raise its limit"
+NO_MORE = "lager: The called process has no free file descriptor. Close some of its files, or raise its limit"
 
 
 @pytest.mark.variant

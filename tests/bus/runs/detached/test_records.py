@@ -132,7 +132,7 @@ def test_a_prefix_of_two_runs_and_an_old_record(runs: Runs, lager: Command) -> N
     (runs.folder / "elsewhere.json").write_text(json.dumps({**record, "id": "bbbb", "host": "another machine"}))
     (runs.folder / "old.json").write_text(json.dumps({**record, "id": "old0", "ended": time.time() - 90000}))
     done = lager("python", "--kill", "aaaa")
-    assert (done.returncode, "2 runs begin with aaaa" in done.stderr) == (1, True)
+    assert (done.returncode, "aaaa matches 2 runs" in done.stderr) == (1, True)
     assert {one["id"] for one in runs.all()} == {"aaaa1", "aaaa2"}
     assert len(lager("runs", "--all").stdout.splitlines()) == 4
 

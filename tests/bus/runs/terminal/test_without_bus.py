@@ -175,7 +175,7 @@ def test_a_lagerd_that_comes_back_records_the_enter_it_missed(
     screen.expect("went on")
     own_station.start_broker()
     lagerd = own_station.start_lagerd()
-    lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
+    lagerd.err.expect(f"{user()} resumed breakpoint {id} after ")
     screen.type("\r")
     assert screen.wait() == 0
 
@@ -205,7 +205,7 @@ def test_the_next_lagerd_records_a_pause_whose_script_has_ended_meanwhile(
     process.err.expect(f"lager: lagerd has no record of how {id} was resumed: it did not return in time.\n")
     assert process.wait() == 0
     own_station.start_broker()
-    own_station.start_lagerd().err.expect(f"Lost the script of breakpoint {id} after ")
+    own_station.start_lagerd().err.expect(f"The script of breakpoint {id} was lost after ")
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_enter_resumes_a_pause_whose_bus_or_lagerd_is_frozen(
     screen.expect(f"{id} resumed by {user()} with Enter, after ")
     screen.expect("went on")
     os.kill(frozen, signal.SIGCONT)
-    own_station.lagerd.err.expect(f"Resumed breakpoint {id} by {user()} after ")
+    own_station.lagerd.err.expect(f"{user()} resumed breakpoint {id} after ")
 
 
 @pytest.mark.variant
@@ -288,7 +288,7 @@ def test_an_answer_reaches_a_script_whose_bus_is_frozen(
     client.paused()
     screen.expect("  timeout ")
     screen.type("none\r")
-    screen.expect("does not answer 'How many?'")
+    screen.expect("is not a valid answer to 'How many?'")
     freeze("broker")
     screen.type("5\r")
     screen.expect("got 5.0")

@@ -183,7 +183,7 @@ def test_an_address_on_a_line_is_its_path() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("unit = 17", "unit = 0", "0 is all the devices on a serial line, and none of them answers"),
+        ("unit = 17", "unit = 0", "0 addresses all devices on a serial line, and none of them answers"),
         ("timeout = 0.3", 'read_termination = "\\n"', "is a setting of lines of text, and Modbus RTU sends none"),
         ("timeout = 0.3", "baudrate = 3", "should be a whole number from 50"),
         ('"modbus-coils"', '"DP821"', "'rtu:/dev/ttyUSB9' is a Modbus RTU line, but a DP821 needs a VISA resource"),

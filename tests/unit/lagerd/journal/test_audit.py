@@ -116,7 +116,7 @@ def test_without_a_journal_a_record_is_a_plain_line(caplog: pytest.LogCaptureFix
     caplog.set_level(logging.INFO)
     records = audit.to_log(logging.getLogger("lagerd.audit"))
     records.record(Event.RELEASED, instrument="psu1", by_user="ann", reason="gone")
-    assert caplog.messages == ["Released psu1 of ann: gone"]
+    assert caplog.messages == ["ann released psu1: gone"]
 
 
 def test_an_embedded_daemon_keeps_its_latest_records_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

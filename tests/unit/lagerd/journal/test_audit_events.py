@@ -132,7 +132,7 @@ def test_a_file_of_records_is_for_its_owner_and_has_the_time(tmp_path: Path, cap
     before = time.time()
     audit.to_file(logging.getLogger("lagerd.audit"), file).record(Event.RELEASED, instrument="psu1", by_user="ann")
     line = file.read_text()
-    assert caplog.messages == ["Released psu1 of ann: -"]
+    assert caplog.messages == ["ann released psu1: -"]
     stamp = int(line.partition('"__REALTIME_TIMESTAMP": "')[2].partition('"')[0])
     assert before - 1 < stamp / 1e6 < time.time() + 1
     assert file.stat().st_mode & 0o777 == 0o600

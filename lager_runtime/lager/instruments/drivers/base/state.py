@@ -99,7 +99,7 @@ class Readings:
         self._first = self._first or error
         self._timeouts += isinstance(error, InstrumentTimeout)
         if self._timeouts == _MOST_TIMEOUTS:
-            self._given_up = f"lager did not ask, because {_MOST_TIMEOUTS} questions got no answer."
+            self._given_up = f"lager did not ask, because {_MOST_TIMEOUTS} queries got no answer."
         try:
             self._session.open()  # reconnects if the failure dropped the connection
         except InstrumentError as gone:

@@ -54,7 +54,7 @@ class Switch(Driver[S]):
         """
         wait = as_seconds(seconds)
         if wait is None or not 0 <= wait <= _LONGEST_CYCLE:
-            what = f"{self.name}: {shown(seconds)} is not a time for which it can be off."
+            what = f"{self.name}: {shown(seconds)} is not a valid off time."
             raise InvalidArgument(what, f"Give seconds, from 0 to {_LONGEST_CYCLE:g}.")
         self.off()
         threading.Event().wait(wait)

@@ -27,7 +27,7 @@ def set_watchdog(session: Registers, nets: Sequence[NetConfig]) -> None:
     with session.exchange():
         wrong = _arm(session, _watchdog(nets)) if nets else _disarm(session)
         if wrong:
-            what = f"{session.instrument} does not take the settings of its watchdog (registers {wrong})."
+            what = f"{session.instrument} did not accept the settings of its watchdog (registers {wrong})."
             raise Rejected(what, "Update its firmware, or remove deadman from the nets file.")
 
 
