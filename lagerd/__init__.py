@@ -1,1 +1,1 @@
-"""lagerd: the daemon that owns the bus names, keeps the timers of pauses and leases the instruments."""
+"""lagerd: the daemon that owns the bus names, keeps the timers of pauses and grants leases on instruments."""

@@ -1,6 +1,7 @@
-"""Read /etc/lager/lagerd.toml, the configuration of lagerd, and its drop-ins.
+"""Reads /etc/lager/lagerd.toml, the configuration of lagerd, and its drop-ins.
 
-The drop-ins in lagerd.toml.d are read after it, in the order of their names, and the last one that has a key wins.
+The drop-ins in lagerd.toml.d are read after it, in the order of their names; a later file overrides the keys of an
+earlier one.
 """
 
 import math
@@ -55,10 +56,10 @@ class Config:
 
 
 def load(path: Path = PATH) -> Config:
-    """Read the file and its drop-ins; without any, return the defaults.
+    """Return the values in the file and its drop-ins, or the defaults if there are none.
 
-    Raises ConfigError that names every mistake in the file itself. A drop-in with a mistake is left out, which
-    `rejected` says.
+    Raises ConfigError, which names every mistake in the file itself. A drop-in with a mistake is ignored, and listed in
+    `rejected`.
     """
     values, limits = _read(path)
     rejected = []

@@ -1,4 +1,4 @@
-"""Read the interface files: lagerd exports exactly what the installed XML describes."""
+"""Reads the interface files: lagerd exports exactly what the installed XML describes."""
 
 from collections.abc import Callable
 from importlib.resources import files

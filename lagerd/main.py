@@ -1,4 +1,4 @@
-"""The lagerd command: serve the bus, or run an embedded bus, until it is told to stop."""
+"""The lagerd command: serves the bus, or runs an embedded bus, until it is told to stop."""
 
 import asyncio
 import logging
@@ -189,7 +189,8 @@ def _runtime_folder() -> Path:
 
 
 def _state_folder() -> Path:
-    """Return the folder of what outlives a reboot: StateDirectory= of systemd on a box, else a folder of this user."""
+    """Return the folder for files that survive a reboot: StateDirectory= of systemd on a box, else a folder of this
+    user."""
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     return Path(given) if given else embedded_folder()
 

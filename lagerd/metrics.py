@@ -1,6 +1,6 @@
-"""Writes what a Prometheus collects: a textfile for the textfile collector of its node_exporter.
+"""Writes the metrics for Prometheus: a file for the textfile collector of its node_exporter.
 
-The file is written when something has changed, not more often than each five seconds, and replaced as a whole.
+The file is written when a value has changed, at most every five seconds, and replaced as a whole.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ class Metrics:
         self._timer: Any = None
 
     def switch(self, on: bool) -> None:
-        """Begin or stop writing; the file goes when it stops."""
+        """Start or stop writing; when it stops, the file is removed."""
         if on:
             self._is_on = True
             self.changed()
@@ -61,7 +61,8 @@ class Metrics:
         self._timer = self._loop.call_later(max(self._next - self._loop.time(), 0.0), self._write)
 
     def close(self) -> None:
-        """Stop, and remove the file: what it says is no longer true. A lagerd without metrics removes nothing."""
+        """Stop, and remove the file, because its values are no longer true. A lagerd without metrics removes
+        nothing."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -90,7 +91,7 @@ class Metrics:
             self._try_later(problem)
 
     def _try_later(self, problem: OSError) -> None:
-        """Remove the file, whose numbers are old, and try again: a full disk may have room by then."""
+        """Remove the file, whose values are outdated, and try again later, when a full disk may have space."""
         if not self._failed:
             _log.error("There are no metrics: %s cannot be written: %s. Trying again.", self._path, problem.strerror)
         self._failed = True

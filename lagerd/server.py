@@ -1,4 +1,4 @@
-"""What lagerd does besides serving the bus: configuration, audit records and the policy of the administrator."""
+"""The parts of lagerd besides the bus: configuration, audit records and the policy of the administrator."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ _log = logging.getLogger("lagerd")
 
 
 def _without_journal() -> audit.Audit:
-    """Return the audit of an embedded daemon: in a file that `lager history` reads."""
+    """Return the audit of an embedded daemon, which writes to a file that `lager history` reads."""
     logger, records = logging.getLogger("lagerd.audit"), None
     with contextlib.suppress(BusError):  # this bus is not an embedded one
         records = address.embedded_records()
@@ -100,7 +100,7 @@ class Service:
         self._metrics.close()
 
     def changed(self) -> None:
-        """Note that the number of pauses, leases or waiting claims may have changed."""
+        """Update status and metrics: the number of pauses, leases or waiting claims may have changed."""
         self._metrics.changed()
 
     def _measured(self) -> dict[str, float]:
@@ -125,7 +125,7 @@ class Service:
                 self._denied(client, f"{call.member}: {error.what}")
 
     def started_for(self, client: Client) -> None:
-        """Record whose command started lagerd."""
+        """Record the user whose command started lagerd."""
         reason = "needed it while it was not running"
         self.audit.record(Event.STARTED, by_uid=client.uid, by_user=client.user, reason=reason)
 

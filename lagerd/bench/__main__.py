@@ -33,7 +33,7 @@ def announce(descriptor: int) -> None:
 
 
 def watch_parent(descriptor: int, stop: asyncio.Event) -> None:
-    """Set `stop` at the end of file of the parent's pipe; ignore data that the parent writes."""
+    """Set `stop` when the parent closes its pipe; ignore data that the parent writes."""
     try:
         gone = os.read(descriptor, 4096) == b""
     except BlockingIOError:

@@ -48,7 +48,7 @@ NETS = (
 
 class Server(Protocol):
     async def start(self, place: Path) -> str:
-        """Start to serve and return the address. `place` is an unused path, for a server that needs one."""
+        """Start serving and return the address. `place` is an unused path, for a server that needs one."""
 
     async def close(self) -> None: ...
 
@@ -79,7 +79,7 @@ def _(device: UsbRly16 | KA3005P) -> Server:
 
 
 class Bench:
-    """A group of devices that are served together. Their state lives as long as this object, started or not."""
+    """A group of devices that are served together. This object keeps their state, whether it is started or not."""
 
     def __init__(self, devices: Mapping[str, Device], nets: Sequence[NetEntry] = ()) -> None:
         self.devices = devices

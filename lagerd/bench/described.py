@@ -32,7 +32,7 @@ from lagerd.bench.wiring import Circuit, output_of
 
 
 class DescribedBench:
-    """A bench as in its file. `notes` say what cannot be simulated whole."""
+    """A bench as its file describes it. `notes` say what cannot be simulated completely."""
 
     def __init__(self, description: Description, clock: Callable[[], float] = time.monotonic) -> None:
         self._description = description

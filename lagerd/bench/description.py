@@ -76,7 +76,7 @@ class PlannedFault:
 
 @dataclass(frozen=True)
 class Part:
-    """One physical instrument: its entries in the nets file, which all have its address, and how it behaves."""
+    """One physical instrument: its entries in the nets file, which all have the same address, and its behaviour."""
 
     instruments: tuple[Instrument, ...]
     model: str
@@ -133,7 +133,7 @@ def parse(text: str, where: str = "bench.toml") -> Description:
 
 
 def add_addresses(document: Mapping[str, Any]) -> None:
-    """Give each instrument without an address one that nothing else has: simulated, it needs none."""
+    """Give each instrument without an address a unique one: a simulated instrument needs none in its file."""
     tables = document.get("instruments")
     for index, table in enumerate(tables.values() if isinstance(tables, dict) else ()):
         if not isinstance(table, dict) or "address" in table:

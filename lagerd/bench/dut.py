@@ -24,7 +24,8 @@ INPUT_OHMS, AUX_OHMS, CELL_OHMS = 220.0, 1000.0, 100.0
 
 
 def regulated(volts: float) -> float:
-    """Return the output voltage of a linear regulator: its rail, or the input less the dropout if that is lower."""
+    """Return the output voltage of a linear regulator: its rail voltage, or the input minus the dropout if that is
+    lower."""
     return min(RAIL_VOLTS, max(0.0, volts - DROPOUT))
 
 

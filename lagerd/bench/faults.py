@@ -9,7 +9,7 @@ GARBAGE = bytes([0x00, 0xFF, 0x9E, 0x1B, 0x80, 0x07, 0xC3, 0x28])
 
 
 class Fault(Enum):
-    """What happens to an answer."""
+    """The kind of a fault: what happens to an answer."""
 
     NO_ANSWER = "no_answer"
     HALF_ANSWER = "half_answer"
@@ -21,7 +21,7 @@ class Fault(Enum):
 
 @dataclass
 class Planned:
-    """A fault, or something that happens once, after so many answers and not before `at` on the clock."""
+    """A fault, or a single event, that occurs after a number of answers, and not before `at` on the clock."""
 
     fault: Fault | Callable[[], None]
     after: int = 0
@@ -50,7 +50,8 @@ class Faults:
         self.active = self.left = None
 
     def begin(self) -> None:
-        """Let what is due happen; call it before each message, and before another instrument reads the circuit."""
+        """Carry out the events that are due. Call it before each message, and before another instrument reads the
+        circuit."""
         for one in [one for one in self.planned if self.answered >= one.after and self.clock() >= one.at]:
             if isinstance(one.fault, Fault):
                 if self.active is not None:

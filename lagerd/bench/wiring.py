@@ -75,7 +75,7 @@ class Circuit:
 
 
 def _source(net: NetConfig, device: Any) -> Callable[[], float] | None:
-    """Return the voltage of a net that is always a source; None if it is none."""
+    """Return the voltage of a net that is always a source; None for any other net."""
     channel = net.channel or 0
     if net.type is NetType.DAC:
         return lambda: float(device.dacs[channel])
@@ -93,7 +93,7 @@ def _output(net: NetConfig, device: Any) -> Output | None:
 
 
 def _driven(lines: list[Any]) -> Callable[[], float | None]:
-    """Return the voltage of digital lines that are wired together: that of one which is an output."""
+    """Return the voltage of digital lines that are wired together: the voltage of the line that is an output."""
     if not lines:
         return nothing
     return lambda: next((line.volts for line in lines if line.output), lines[0].volts)

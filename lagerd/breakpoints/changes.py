@@ -1,6 +1,6 @@
-"""What is changed on the bench while scripts are paused. It knows no bus.
+"""The changes of the bench while scripts are paused. This module does not use the bus.
 
-All pauses share one list: what was changed during a pause are the changes since it began.
+All pauses share one list: the changes during a pause are those since it began.
 """
 
 import json
@@ -28,7 +28,7 @@ Change = dict[str, Any]
 
 
 class Changes:
-    """The last changes, and how many there were. Kept in `file` for the next lagerd, while there are any."""
+    """The last changes, and their total number. `file` keeps them for the next lagerd."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
@@ -48,7 +48,7 @@ class Changes:
         self.total += 1
 
     def since(self, mark: int, pauses: int) -> tuple[list[Change], int]:
-        """Return the changes after `mark`, and how many others there were. With many `pauses`, each lists fewer."""
+        """Return the changes after `mark`, and the number of others. With many `pauses`, each lists fewer changes."""
         made = self.total - mark
         listed = min(made, len(self._last), _MOST_OF_ALL // max(pauses, 1))
         return [change for _, change in list(self._last)[len(self._last) - listed :]], made - listed
@@ -58,7 +58,7 @@ class Changes:
         return self.total - sum(made > began for made, _ in self._last)
 
     def forget(self) -> None:
-        """Drop all changes: nothing is paused."""
+        """Drop all changes. Called when no script is paused."""
         if self._last:
             self._last.clear()
             if self._file is not None:
@@ -86,7 +86,7 @@ class Changes:
 
 
 def from_details(details: dict[str, Any]) -> Change:
-    """Return the keys of a change that its holder may say. Raises InvalidArgument."""
+    """Return the keys of a change that the holder may send. Raises InvalidArgument."""
     change: Change = {
         "net": _text(details, "net", _NAME_LENGTH),
         "what": _text(details, "what", _LONGEST),

@@ -1,4 +1,4 @@
-"""OpenConsole and Inspect: check who may use them, and pass them on to the paused script."""
+"""OpenConsole and Inspect: checks who may call them, and forwards the calls to the paused script."""
 
 import secrets
 import socket
@@ -58,7 +58,7 @@ class ConsoleAccess:
         return pause, client
 
     async def inspect(self, call: Call) -> Outcome:
-        """Return what the script says about its state."""
+        """Return what the paused script reports about its state."""
         client = await self._clients.of(call.sender)
         self._hooks.admit(client)
         pause = self._only(await self._found(call.args[0], client.uid), "pauses")

@@ -1,4 +1,5 @@
-"""The details of pauses as they are sent. What List sends of each is kept until anything but the time left changes."""
+"""The details of pauses, encoded for the bus. What List sends of a pause is kept until a detail other than the time
+left changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ class EncodedPauses:
         return listed(self._entries(pause) + _remaining(self._pauses.remaining(pause)) for pause in self._pauses)
 
     def forget(self, pause: Pause) -> None:
-        """Drop what is kept of `pause`."""
+        """Drop the encoded details of `pause`."""
         self._known.pop(pause.id, None)
 
     def _changing(self, pause: Pause) -> _Changing:

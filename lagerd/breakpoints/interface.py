@@ -69,7 +69,7 @@ class Breakpoints:
         self.clients.on_leave(self._gone)
 
     def close(self) -> None:
-        """Stop resuming at deadlines: the pauses last until the next lagerd takes them over."""
+        """Stop resuming pauses at their deadlines: the next lagerd takes the pauses over."""
         self._closed = True
         self._announcements.flush()
 
@@ -139,9 +139,10 @@ class Breakpoints:
         return LATER
 
     def _ended_alone(self, pause: Pause, client: Client, details: dict[str, Any], returns: bool) -> Outcome:
-        """Record how a pause ended that its script has resumed without us: by Enter, by an answer, or at its timeout.
+        """Record the end of a pause that its script has resumed without lagerd: by Enter, by an answer, or at its
+        timeout.
 
-        Until then lagerd was not there, or was silent, or could not be reached.
+        At that time lagerd was not running, did not answer, or could not be reached.
         """
         by = None if details["resumed"] == AT_TIMEOUT else replace(client, how=details["resumed"])
         answer = questions.given_meanwhile(pause, details)
@@ -157,7 +158,7 @@ class Breakpoints:
         return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
 
     def record_lost(self) -> None:
-        """Record the pauses whose process has ended while there was no lagerd: how they ended is not known.
+        """Record the pauses whose process has ended while lagerd was not running: how they ended is unknown.
 
         Look again as long as some have not returned: a process may end just before it can.
         """
@@ -174,7 +175,8 @@ class Breakpoints:
             asyncio.get_running_loop().call_later(_LOOK_AGAIN, self.record_lost)
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
-        """Handle it at once if possible, as the end of the script may be reported next; but never before its Pause."""
+        """Handle the call at once if possible, because the end of the script may be reported next; but never before its
+        Pause."""
         return self._interrupt_later(call) if call.sender in self._coming else self._interrupt(call)
 
     async def _interrupt_later(self, call: Call) -> Outcome:
@@ -235,7 +237,7 @@ class Breakpoints:
         return ()
 
     def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
-        """Handle it at once if there is nothing to wait for: a person waits for this reply."""
+        """Handle the call at once if there is nothing to wait for, because a person waits for the reply."""
         client = self.clients.known(call.sender)
         if client is None or not self._is_settled:
             return self._continue_later(call)
@@ -355,14 +357,15 @@ class Breakpoints:
     # Finding a pause by its id.
 
     def _own(self, call: Call) -> Pause | None:
-        """Return the pause of a call by its script; None if it has ended, which the script may not know yet."""
+        """Return the pause for which its script makes a call; None if it has ended, which the script may not know
+        yet."""
         pause = self.pauses.get(call.args[0])
         if pause is not None and pause.owner != call.sender:
             raise AccessDenied(f"The pause {pause.id} belongs to another process.")
         return pause
 
     async def _found(self, text: str, uid: int) -> list[Pause]:
-        """Return the pauses that a user means by an id. The user's own take precedence, even before they called again
+        """Return the pauses that a user means by an id. The user's own take precedence, even before they connect again
         after a restart."""
         while True:
             if self._is_settled or not self.kept.is_away(text.strip().lower(), uid):
@@ -372,17 +375,17 @@ class Breakpoints:
                 return self.pauses.find(text, uid)
 
     def away(self) -> list[str]:
-        """Return the ids of the pauses of before a restart that have not called again, in the first second."""
+        """Return, in the first second after a restart, the ids of the earlier pauses that have not connected again."""
         return [] if self._is_settled else self.kept.away()
 
     async def settled(self) -> None:
-        """Return when the paused scripts of before a restart have called again; at most a second after the start, and
-        at once if there were none."""
+        """Wait until the scripts that were paused before a restart have connected again, at most until a second after
+        the start."""
         while await self._another_arrives():
             pass
 
     async def _another_arrives(self) -> bool:
-        """In the first second after the start, wait until a paused script calls again; afterwards return False."""
+        """In the first second after the start, wait until a paused script connects again; afterwards return False."""
         if self._is_settled:
             return False
         arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,5 +1,5 @@
-"""The pauses, kept in the runtime folder of lagerd: the next lagerd takes each of them back, whatever its limits are,
-and gives its id to no other pause.
+"""The pauses, kept in the runtime folder of lagerd: the next lagerd accepts each of them again, whatever its limits
+are, and gives its id to no other pause.
 
 Each is a symbolic link whose target is the data: one system call creates it, whole or not at all.
 """
@@ -30,7 +30,7 @@ class Kept:
         return (self.uid, self.pid) == (pause.uid, pause.pid)
 
     def may_return(self) -> bool:
-        """Return False if its process has ended. True if the broker reported no pid."""
+        """Return False if the process of the pause has ended; True also if the broker reported no pid."""
         if not self.pid:
             return True
         try:
@@ -65,7 +65,7 @@ class KeptPauses:
         return [(kept.run_id, kept.uid) for kept in self._away.values()]
 
     def take_lost(self) -> dict[str, Kept]:
-        """Return, once, the pauses that will not return, because their process has ended, by id."""
+        """Return, by id, the pauses that will not return because their process has ended. Each is returned once."""
         for id in [id for id, kept in self._away.items() if not kept.may_return()]:
             self._lost[id] = self._away.pop(id)
             _remove(self._folder / id)
@@ -92,7 +92,8 @@ class KeptPauses:
         return False
 
     def is_away(self, wanted: str, uid: int) -> bool:
-        """Return whether a pause of `uid` that has not returned yet, or its run, has an id beginning with `wanted`."""
+        """Return whether a pause of `uid` that has not returned yet, or its run, has an id that begins with
+        `wanted`."""
         return any(
             kept.uid == uid and (id.startswith(wanted) or kept.run_id.startswith(wanted))
             for id, kept in self._away.items()

@@ -1,4 +1,5 @@
-"""The table of pauses: which script is paused where, and until when. It knows no bus; its clock is an argument."""
+"""The table of pauses: which script is paused where, and until when. It does not use the bus; its clock is an
+argument."""
 
 import math
 import re
@@ -27,7 +28,7 @@ class Handle(Protocol):
 
 
 class Clock(Protocol):
-    """What the table needs of an event loop; seconds of a monotonic clock."""
+    """The part of an event loop that the table uses; times are seconds of a monotonic clock."""
 
     def time(self) -> float: ...
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Handle: ...
@@ -94,7 +95,7 @@ class Pauses:
     def add(self, pause: Pause, remaining: float | None = None, *, returns: bool = False) -> None:
         """Add `pause`, for its timeout, or for the `remaining` seconds if it began before this table.
 
-        One that `returns` is accepted whatever the limits are.
+        A pause that `returns` is accepted whatever the limits are.
         """
         if pause.id in self._pauses:
             raise InvalidArgument(f"The breakpoint id {pause.id} is in use.", "Generate a new one for each pause.")
@@ -111,7 +112,8 @@ class Pauses:
             self._arm(pause, self._clock.time() + left)
 
     def note_run(self, run_id: str, uid: int) -> None:
-        """Remember the user of a run: the first one seen with it. Others learn its id only when lagerd shows it."""
+        """Remember the user of a run: the first one that uses its id, because others see the id only when lagerd shows
+        it."""
         if run_id and run_id not in self._runs:
             self._runs[run_id] = uid
             if len(self._runs) > _MOST_RUNS:
@@ -136,7 +138,7 @@ class Pauses:
         return list(self._per_owner.get(owner, ()))
 
     def changes_of(self, pause: Pause) -> tuple[list[Change], int]:
-        """Return what was changed since `pause` began, and how many changes are left out."""
+        """Return the changes since `pause` began, and how many are left out."""
         return self.changes.since(pause.changed_before, len(self._pauses))
 
     def only_owner(self, many: str) -> str:
@@ -144,7 +146,7 @@ class Pauses:
         return many if len(self._per_owner) > 1 else next(iter(self._per_owner), "")
 
     def has_just_ended(self, id: object, owner: str) -> bool:
-        """Return whether this is one of the latest pauses that have ended, of this connection."""
+        """Return whether this id is one of the latest pauses of this connection that have ended."""
         return (id, owner) in self._ended
 
     def get(self, id: str) -> Pause | None:
@@ -233,9 +235,9 @@ class Pauses:
 
 
 def _meant(wanted: str, pauses: list[Pause], with_runs: list[Pause]) -> list[Pause]:
-    """Return those of `pauses` that an id means; AmbiguousId if it is a prefix of several ids.
+    """Return those of `pauses` that an id means. Raises AmbiguousId if it is a prefix of several ids.
 
-    An id of a run means only pauses in `with_runs`.
+    The id of a run means only pauses in `with_runs`.
     """
     whole = [pause for pause in with_runs if wanted and pause.run_id == wanted]
     begun, of_runs = [], whole
@@ -258,7 +260,7 @@ def from_details(
     default: float,
     question: Question | None = None,
 ) -> Pause:
-    """Return a pause from the details that a script sent; the bus tells who it is. InvalidArgument for bad details."""
+    """Return a pause from the details that a script sent; the bus identifies the script. Raises InvalidArgument."""
     since, began = _begin(details)
     return Pause(
         id=_id(details),
@@ -321,7 +323,7 @@ def remaining_of(details: dict[str, Any]) -> float | None:
 
 
 def ended_of(details: dict[str, Any]) -> float:
-    """Return when a pause ended that was resumed while there was no lagerd, by the monotonic clock."""
+    """Return when a pause ended that was resumed while lagerd was not running, by the monotonic clock."""
     ended: float = _typed(details, "ended", float, time.monotonic())
     return ended
 

@@ -1,4 +1,4 @@
-"""Questions: a pause that ends with an answer. Which answer counts, and who is told that it came too late."""
+"""Questions: pauses that end with an answer. Decides which answer counts, and refuses later ones."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
@@ -70,7 +70,7 @@ def of_call(call: Call) -> Question | None:
 
 
 def may_continue(pause: Pause) -> bool:
-    """Return whether the pause can end without an answer: it asks nothing, or has a default."""
+    """Return whether the pause can end without an answer: it has no question, or the question has a default."""
     return pause.question is None or pause.question.default is not None
 
 
@@ -84,14 +84,14 @@ def needs_answer(pause: Pause) -> InvalidArgument:
 
 
 def default_of(pause: Pause, reason: str) -> dict[str, Any]:
-    """Return the answer that a question gets by ending without one, as a key of the details of Resumed."""
+    """Return the default answer that a question gets if it ends without one, as a key of the details of Resumed."""
     if pause.question is None or pause.question.default is None or reason not in ("continued", "timeout"):
         return {}
     return {"answer": pause.question.default}
 
 
 def given_meanwhile(pause: Pause, details: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to a question that was answered while there was no lagerd, as a key for its record."""
+    """Return the answer to a question that was answered while lagerd was not running, as a key for its record."""
     if pause.question is None or "answer" not in details:
         return {}
     return {"answer": pause.question.answer(details["answer"])}

@@ -31,7 +31,7 @@ class Scripts:
         gives: str = "",
     ) -> list[Any]:
         """Return the answer of the script. Raises Failed, also if it does not answer within five seconds; `refusal`
-        then says what it does not do."""
+        then says what failed."""
         try:
             return await self._call(pause, member, signature, *values, fds=fds, gives=gives, timeout=_SECONDS)
         except NoDaemon:
@@ -40,8 +40,8 @@ class Scripts:
             raise Failed(error.what, error.hint) from None
 
     async def ask_slow(self, pause: Pause, member: str, signature: str, *values: Any, refusal: str, gives: str) -> Any:
-        """Return the one value that the script answers, however long it takes, as long as its own thread of lager is
-        alive. Raises Failed, or the Refusal that the script names."""
+        """Return the value that the script answers. Waits without a limit while lager's thread in the script is alive.
+        Raises Failed, or the Refusal that the script names."""
         asking = asyncio.ensure_future(self._call(pause, member, signature, *values, fds=(), gives=gives, timeout=None))
         try:
             while not (await asyncio.wait({asking}, timeout=_SECONDS))[0]:

@@ -1,4 +1,4 @@
-"""The pauses whose scripts run a step: what the next pause takes over. It knows no bus."""
+"""The pauses whose scripts run a step, and what the next pause takes over from them. It does not use the bus."""
 
 from lager.errors import InvalidArgument
 from lagerd.breakpoints.pauses import Pause
@@ -23,13 +23,12 @@ class Steps:
         return pause.id in self._running
 
     def of(self, id: str, owner: str) -> Pause | None:
-        """Return the pause with this id, if its script, which is this connection, runs a step."""
+        """Return the pause with this id if its script, which has this connection, runs a step."""
         pause = self._running.get(id)
         return pause if pause is not None and pause.owner == owner else None
 
     def stop_at(self, pause: Pause) -> None:
-        """Let a pause that is in the table take over the consoles and the changes of the one that it was stepped
-        from."""
+        """Let a pause in the table take over the consoles and the changes of the pause from which it was stepped."""
         before = self.of(pause.stepped_from, pause.owner)
         if before is not None:
             del self._running[before.id]
@@ -44,5 +43,5 @@ class Steps:
         return pause
 
     def end_all(self, owner: str) -> list[Pause]:
-        """Remove and return those of a connection."""
+        """Remove and return the pauses of a connection."""
         return [pause for pause in list(self._running.values()) if self.end(pause.id, owner)]

@@ -1,7 +1,7 @@
-"""Which benches of this box belong to a group of users: only its members may claim and set their instruments.
+"""The benches of this box that belong to a group of users: only its members may claim and set their instruments.
 
-The nets files are read again when one of them has changed. They are root's, so what they say binds everybody. Of a file
-with a mistake, what can be read still counts: a mistake opens no bench.
+The nets files are read again when one of them has changed. They belong to root, so they apply to all users. The
+readable part of a file with a mistake still applies, so that a mistake does not open a bench.
 """
 
 import grp
@@ -56,7 +56,7 @@ class BenchGroups:
         self._by_file = {file: its for file in files if (its := self._read(file)) is not None}
 
     def _read(self, file: str) -> dict[str, NamedBench] | None:
-        """Return the bench of each instrument in a file; what it said before if it cannot be read."""
+        """Return the bench of each instrument in a file; the previous result if the file cannot be read."""
         try:
             document = text_files.toml(text_files.read(file))
         except (FileNotFoundError, NotADirectoryError):
@@ -79,7 +79,7 @@ def _stamps(files: list[str]) -> Iterator[_Stamp]:
 
 
 def _keys(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the keys of the instruments in a nets file, of those that have a valid address."""
+    """Yield the keys of the instruments with a valid address in a nets file."""
     tables = document.get("instruments", {})
     for table in tables.values() if isinstance(tables, dict) else ():
         address = table.get("address") if isinstance(table, dict) else None

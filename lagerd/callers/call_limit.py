@@ -1,4 +1,4 @@
-"""Limit the rate of calls of a user, so that all can be recorded and no user floods the journal."""
+"""Limits the rate of calls of a user, so that all calls can be recorded and no user floods the journal."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ class CallLimit:
         self._told: dict[int, float] = {}
 
     def admit(self, client: Client) -> None:
-        """Count a call of `client`. Raises TooMany if it must not be done."""
+        """Count a call of `client`. Raises TooMany if the call must be refused."""
         if self.spend(client):
             return
         what = f"{client.user} makes more than {self.rate:g} calls a second."

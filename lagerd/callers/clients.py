@@ -1,4 +1,4 @@
-"""The callers: what the broker knows about each connection, cached while the connection lives."""
+"""The callers: what the broker reports about each connection, cached while the connection exists."""
 
 import asyncio
 from collections import OrderedDict
@@ -45,7 +45,7 @@ class Client:
 
     @property
     def via(self) -> str:
-        """What an assistant has declared itself as, mcp:NAME; empty for all others."""
+        """Return the name that an assistant has declared, as mcp:NAME; empty for all others."""
         return f"mcp:{self.agent}" if self.how == "mcp" else ""
 
     def details(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Clients:
         return watching.result() if watching is not None and watching.done() else None
 
     async def of(self, sender: str) -> Client:
-        """Return the client of a unique name; NoDaemon if it has left the bus."""
+        """Return the client of a unique name. Raises NoDaemon if it has left the bus."""
         client = self._known.get(sender)
         if client is None:
             client = _client(sender, await self._bus.credentials(sender))
@@ -89,7 +89,7 @@ class Clients:
         return client
 
     async def watch(self, sender: str) -> Client:
-        """Return what `of` does, and report the end of the connection to `on_leave`, even if it comes at once."""
+        """Return the same as `of`, and report the end of the connection to `on_leave`, even if it has just ended."""
         watching = self._watched.get(sender)
         if watching is None:
             watching = self._watched[sender] = asyncio.ensure_future(self._begin_to_watch(sender))
@@ -158,7 +158,7 @@ class Clients:
 
 
 def _retrieve(watching: "asyncio.Future[Client]") -> None:
-    """Retrieve the exception: if all callers that waited were cancelled, asyncio would log it as never retrieved."""
+    """Retrieve the exception, because asyncio would log it as never retrieved if all waiting callers were cancelled."""
     if not watching.cancelled():
         watching.exception()
 

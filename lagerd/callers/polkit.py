@@ -1,4 +1,4 @@
-"""Ask polkit what a user may do to another user's script: open a console, set its instruments, end its run."""
+"""Asks polkit what a user may do to another user's script: open a console, set its instruments, end its run."""
 
 import logging
 

@@ -1,7 +1,7 @@
-"""Notices the end of a process whose connection stays, because a process that it forked has a copy of it.
+"""Notices the end of a process whose connection remains open, because a forked child has a copy of it.
 
-A library that forks without Python's knowledge leaves such copies, and a child that is stopped never closes them. What
-is told of a connection's end by the bus comes first: only that is in order with the last calls of the process.
+A library that forks without Python's knowledge leaves such copies, and a stopped child never closes them. If the bus
+reports the end of the connection, that report is used, because only it is in order with the last calls of the process.
 """
 
 import asyncio

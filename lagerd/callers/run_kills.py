@@ -1,4 +1,5 @@
-"""End a run of any user. lagerd may not signal processes: it asks polkit about the caller and systemd to do it."""
+"""Ends a run of any user. lagerd may not signal processes: it asks polkit about the caller, and lets systemd end the
+run."""
 
 import asyncio
 import re
@@ -33,7 +34,7 @@ class RunKills:
         self._listening = False
 
     async def kill(self, call: Call) -> Outcome:
-        """End the run, and reply when it has ended."""
+        """End the run, and return when it has ended."""
         client = await self._clients.of(call.sender)
         self._admit(client)
         run = str(call.args[0]).lower()

@@ -107,7 +107,7 @@ def check_config(file: Path | None) -> None:
 
 
 def _benches() -> tuple[LagerError, ...]:
-    """Print each named bench of this machine; return what is wrong with the nets files, if there are any."""
+    """Print each named bench of this machine; return the mistakes in the nets files."""
     if not nets_file.exists(nets_file.path()):
         return ()
     try:

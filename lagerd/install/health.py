@@ -1,6 +1,6 @@
-"""Whether this machine is a healthy box: what `lagerd check` looks at, and what to type where something is wrong.
+"""The checks of `lagerd check`: whether this machine is a healthy box, and how to fix what is wrong.
 
-Looking changes nothing, and starts nothing: a lagerd that does not run is reported, not started.
+They change and start nothing: if lagerd is not running, that is reported.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _JOURNAL = Path("/var/log/journal")
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the check. `found` is a sentence; `advice` says what to type where it is wrong."""
+    """One line of the check. `found` is a sentence; `advice` says how to fix a problem."""
 
     what: str
     found: str
@@ -49,13 +49,13 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """Yield what is found, part by part. Blocks for a few seconds at most for each part that does not answer."""
+    """Yield the findings, part by part. Blocks for at most a few seconds for each part that does not answer."""
     for look in (_files, _unit, _bus, _polkit, _journal, _members, _configuration, _nets):
         yield from look()
 
 
 def _files() -> Iterator[Finding]:
-    """The files of an installation are those of this version."""
+    """Check that the installed files are those of this version."""
     try:
         steps = list(install.install(dry_run=True))
     except LagerError as error:
@@ -119,7 +119,7 @@ async def _answers(bus: Bus, name: str, path: str) -> Finding:
 
 
 async def _version(bus: Bus) -> Finding:
-    """The lagerd that runs is the one that is installed."""
+    """Check that the running lagerd is the installed one."""
     words = ("Get", "ss", BREAKPOINTS, "Version")
     try:
         (running,) = await bus.call(
@@ -160,7 +160,7 @@ def _journal() -> Iterator[Finding]:
 
 
 def _upload() -> Finding:
-    """The journal is sent to the collector, as was asked for at the installation."""
+    """Check that the journal is sent to the collector, if the installation enabled that."""
     shown = _output("systemctl", "show", "--property=ActiveState", "--value", journal_upload.UNIT)
     if shown is not None and shown.strip() == "active":
         return Finding("upload", f"{journal_upload.UNIT} is active.")
@@ -203,7 +203,7 @@ def _group_of(bench: NamedBench) -> Finding:
 
 
 def _read(what: str, path: str | Path, load: Callable[[], Config | Nets]) -> Iterator[Finding]:
-    """The file and its drop-ins can be used."""
+    """Check that the file and its drop-ins can be used."""
     rejected: tuple[LagerError, ...]
     try:
         rejected = load().rejected

@@ -1,4 +1,4 @@
-"""Install the units of a box, and remove them.
+"""Installs and removes the units of a box.
 
 `install` and `uninstall` do their work while they are iterated, and yield each step for the caller to print. MANIFEST
 records which files were installed, so that edited ones are recognised.
@@ -43,7 +43,7 @@ _SYSTEMD, _UDEV, _BUS = Path("/run/systemd/system"), Path("/run/udev/control"), 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what was done, to which file or by which command, and why or why not."""
+    """One step: what was done, the file or command, and the reason."""
 
     did: str
     what: str
@@ -149,7 +149,7 @@ class _Work:
         return self._step("created" if old is None else "updated", path)
 
     def link(self, place: str, target: Path) -> Iterator[Step]:
-        """Link the command into the search path, unless there is another file of that name."""
+        """Link the command into the search path, unless another file has the name."""
         path, text = self.root / place, str(target)
         if target == Path("/", place):
             return
@@ -170,7 +170,7 @@ class _Work:
         yield self._step("updated" if ours else "created", path)
 
     def drop_stale(self, files: Mapping[str, str]) -> Iterator[Step]:
-        """Remove what was installed before and belongs to the installation no longer."""
+        """Remove files of an earlier installation that no longer belong to this one."""
         known = {*files, *LINKS, *RECORDED_LINKS, *journal_upload.FILES}  # an upload goes on until it is uninstalled
         stale = [place for place in self.files if place not in known]
         units = [Path(place).name for place in stale if place.startswith(_UNIT_FOLDER) and "@" not in place]
@@ -180,7 +180,8 @@ class _Work:
             yield from self.remove(place)
 
     def record_links(self) -> None:
-        """Record what `systemctl enable` has made, so that another version removes the links that it does not know."""
+        """Record the links that `systemctl enable` has made, so that another version can remove the links of units that
+        it does not have."""
         for place in RECORDED_LINKS:
             path = self.root / place
             if not path.is_symlink():
@@ -232,7 +233,7 @@ class _Work:
                     (self.root / place).rmdir()
 
     def run(self, present: Path, *command: str, needed: bool = False) -> Iterator[Step]:
-        """Run a command on the live system, if what it talks to is `present`."""
+        """Run a command on the live system if the program that it needs is `present`."""
         if self.live and present.exists():
             yield from self._run(*command, needed=needed)
 
@@ -266,14 +267,14 @@ class _Work:
         yield from self.run(_SYSTEMD, "journalctl", "--update-catalog")
 
     def restart(self, new: list[str]) -> Iterator[Step]:
-        """Restart what runs on the live system, and let members start lagerd from now on."""
+        """Restart what is running on the live system, and let members start lagerd from now on."""
         if self.live:
             yield from self.systemctl("try-restart", *UNITS.values())
             if STARTED_AT_BOOT[START] in new:
                 yield from self.systemctl("start", STARTED_AT_BOOT[START])
 
     def remove_users(self) -> Iterator[Step]:
-        """Remove the users that `install` created, but not a person who is called lager."""
+        """Remove the users that `install` created, but not a user account of a person named lager."""
         for user, gecos in layout.USERS.items():
             with contextlib.suppress(KeyError):
                 if pwd.getpwnam(user).pw_gecos == gecos:

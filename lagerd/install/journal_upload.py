@@ -1,7 +1,8 @@
-"""How `lagerd install --journal-upload URL` has systemd send the journal of this box to a collector.
+"""Lets systemd send the journal of this box to a collector, for `lagerd install --journal-upload URL`.
 
-Two drop-ins of systemd's own files: the URL, and that the upload is never given up while the collector is away. What
-the administrator has configured beside them holds, such as the certificates in /etc/systemd/journal-upload.conf.
+It writes two drop-ins for systemd's own files: the URL, and a setting that systemd keeps trying while the collector is
+unavailable. The configuration of the administrator still applies, such as the certificates in
+/etc/systemd/journal-upload.conf.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ _AGAIN = "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestart=always\nRestartS
 
 
 def files(root: Path, url: str) -> dict[str, str]:
-    """Return the text of each file below `root`. Raises LagerError if the URL or the program is not usable."""
+    """Return the text of each file below `root`. Raises LagerError if the URL or the program cannot be used."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -94,7 +94,7 @@ class Layout:
 
 
 def find(root: Path) -> Layout:
-    """Return the layout for `root`. LagerError if the user of the service could not run lagerd from there."""
+    """Return the layout for `root`. Raises LagerError if the user of the service could not run lagerd from there."""
     program = _program()
     needed = _needed(program)
     if all(path.is_relative_to(root) for path in needed):

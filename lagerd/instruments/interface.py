@@ -38,8 +38,8 @@ _SETTLED_SECONDS = 1.1  # after the start no pause of before a restart is waited
 
 @dataclass
 class Instruments:
-    """The interface. `folder` holds the lock files and must outlive this process; `state` holds the records of claims
-    and must outlive the machine's."""
+    """The interface. `folder` has the lock files and must outlive this process; `state` has the records of claims and
+    must survive a reboot."""
 
     bus: Bus
     clients: Clients
@@ -163,7 +163,8 @@ class Instruments:
         self._changed()
 
     def _adopt_orphan(self, loan: Loan, borrower: Lease | None, recorded: dict[str, tuple[Lease, str]]) -> None:
-        """Adopt a loan whose lender ended while there was no lagerd: it is made safe once the borrower has closed."""
+        """Adopt a loan whose lender ended while lagerd was not running: the instrument is made safe once the borrower
+        has closed it."""
         if borrower is None:
             self._loan_records.drop(loan.instrument)
             return
@@ -214,14 +215,15 @@ class Instruments:
         return ()
 
     def guard(self, call: Call) -> Outcome:
-        """Change which nets are made safe if the holder, which calls this, crashes."""
+        """Replace the nets that are made safe if the holder, which calls this, crashes."""
         instrument, nets = call.args
         self.leases.guard(instrument, call.sender, safe_nets({"safe": nets}))
         self._changed()
         return ()
 
     def ending(self, call: Call) -> Outcome:
-        """The holder is ending, and cannot tell whether it crashes: its exit code will be in the pipe that it sends."""
+        """Expect the exit code of a holder that is ending in the pipe that it sends: the holder itself cannot know
+        whether it crashes."""
         instrument, index = call.args
         self.leases.check_holder(instrument, call.sender)
         self._safety.expect_exit_code(instrument, call.take_fd(index))
@@ -284,7 +286,8 @@ class Instruments:
         }  # fmt: skip
 
     def _lent_to(self, lease: Lease) -> str:
-        """Return the user who holds or may borrow what this lease has lent, "*" for every member; else nothing."""
+        """Return the user who holds or may borrow what this lease has lent: "*" for all members, "" if it is not
+        lent."""
         loan = self.loans.get(lease.instrument)
         if loan is None or loan.lender.owner != lease.owner:
             return ""
@@ -294,7 +297,7 @@ class Instruments:
         return {**self._details(lease), "quarantined": True, "reason": reason}
 
     def _told(self, event: Event, lease: Lease, more: dict[str, Any]) -> None:
-        """Tell everybody that an instrument was made safe or quarantined."""
+        """Emit the signal that an instrument was made safe or quarantined."""
         self.hooks.record(event, lease, None, more)
         details = {**self._details(lease), **more}
         member = {Event.MADE_SAFE: "MadeSafe", Event.QUARANTINED: "Quarantined"}[event]
@@ -312,7 +315,7 @@ class Instruments:
         self.hooks.changed(len(self.leases))
 
     def _guard(self) -> None:
-        """Tell the process that is kept ready what it guards: not what a borrower uses."""
+        """Tell the standby process which leases it guards, except instruments that a borrower uses."""
         safe = [lease for lease in self.leases if lease.safe and not lease.making_safe]
         self.process.held(bool(safe))
         self.process.guard(lease for lease in safe if not self.loans.is_lent(lease.instrument))
@@ -341,7 +344,7 @@ class Instruments:
         self.hooks.changed(len(self.leases))
 
     def _author(self, holder: str, change: dict[str, Any]) -> Client | None:
-        """Return on whose behalf a holder set something, if it says so and that is the case."""
+        """Return on whose behalf a holder set something, if the holder says so and it is true."""
         if change.get("off") is True:
             return self._off.asking(holder)
         if "request" in change:

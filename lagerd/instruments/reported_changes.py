@@ -1,4 +1,4 @@
-"""Record: the holder of an instrument reports what was set on it; the pauses of that moment list it."""
+"""Record: the holder of an instrument reports a changed setting, and the current pauses list it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -51,11 +51,11 @@ class ReportedChanges:
         self._away = away
 
     def are_listed(self) -> bool:
-        """Return whether a script is paused, which lists what is changed."""
+        """Return whether changes are listed, because a script is paused."""
         return bool(len(self._pauses) or self._away())
 
     def take(self, call: Call) -> Outcome:
-        """Handle it at once: what the script sends next may be its pause, which does not list it."""
+        """Handle the call at once: the next call of the script may be a pause, which must not list this change."""
         instrument, details = call.args
         lease = self._leases.recent(instrument, call.sender)
         change = changes.from_details(details)
@@ -80,7 +80,7 @@ class ReportedChanges:
         self._record(Event.CHANGED, lease, author, _fields(change, listed))
 
     def _found(self, lease: Lease, change: changes.Change, id: object) -> None:
-        """Announce what a script found to differ when it resumed. Who changed it is unknown."""
+        """Emit a change that a script found when it resumed. The user who made it is unknown."""
         if not self._pauses.has_just_ended(id, lease.owner):
             raise NoSuchBreakpoint("This is not a pause of the holder that has just ended.", "Report it at the resume.")
         client = self._clients.watched(lease.owner)
@@ -91,7 +91,7 @@ class ReportedChanges:
 
 
 class Marks:
-    """Marks the lease files of holders while another script is paused: then they report what they set."""
+    """Marks the lease files of holders while another script is paused, so that they report what they set."""
 
     def __init__(self, pauses: Pauses, leases: Leases, files: LeaseFiles, away: Callable[[], list[str]] = list) -> None:
         """`away`: see ReportedChanges."""
@@ -103,7 +103,7 @@ class Marks:
         files.is_watched = self._is_watched
 
     def refresh(self) -> None:
-        """Mark the files anew, after a pause began or ended."""
+        """Update the marks of the files after a pause began or ended."""
         if self._who_is_paused() != self._paused:
             self.refresh_all()
 

@@ -1,4 +1,4 @@
-"""Through: passes one action on to the paused script that holds the instrument."""
+"""Through: forwards one action to the paused script that holds the instrument."""
 
 import json
 import secrets
@@ -91,7 +91,7 @@ class Through:
         return (_with_id(text, pause.id),)
 
     def asking(self, holder: str, number: object) -> Client | None:
-        """Return who asks the holder for what it does now, by the number of the request."""
+        """Return the client for which a holder acts now, by the number of the request."""
         return self._asking.get((holder, number)) if type(number) is int else None
 
     async def _allowed(self, client: Client, pause: Pause, lease: Lease, call: Call) -> bool:

@@ -1,7 +1,7 @@
-"""The audit log: one structured record in the journal for each event that a person may ask about later.
+"""The audit log: one structured record in the journal for each event that people may ask about later.
 
-The fields of a record are `LAGER_` and a key of `Audit.record` in capitals. Those of FIELDS are in every
-record: units/lager.catalog, which has the text that `journalctl -x` shows for each kind, can only name what is there.
+The name of a field is `LAGER_` and a key of `Audit.record` in capitals. Every record has all FIELDS, because
+units/lager.catalog, which has the text that `journalctl -x` shows for each event, can only name fields that exist.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Write the record of each event of a pause or a lease."""
+"""Writes the record of each event of a pause or a lease."""
 
 import time
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def recorder(audit: Audit, console_input: Callable[[], bool]) -> Record:
 
 
 def lease_recorder(audit: Audit) -> LeaseRecord:
-    """Return the callback for the instruments. A lease is recorded for its holder, a refusal for the caller."""
+    """Return the callback for the instruments. A lease is recorded with its holder, a refusal with the caller."""
 
     def record(event: Event, lease: Lease, client: Client | None, more: dict[str, Any]) -> None:
         uid, user = (client.uid, client.user) if client else (lease.uid, lease.user)
@@ -56,7 +56,7 @@ def lease_recorder(audit: Audit) -> LeaseRecord:
 
 
 def via_fields(declared: str) -> dict[str, str]:
-    """Return the fields that say that an assistant did it, and which one; else none."""
+    """Return the fields that name the assistant that made the call, if it was one."""
     via, _, agent = declared.partition(":")
     return {"via": via, "agent": agent} if via else {}
 

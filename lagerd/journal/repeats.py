@@ -1,5 +1,5 @@
-"""Merge repeated extensions and inputs of a pause: the first is recorded at once, then one record a second has all that
-came meanwhile, with their count."""
+"""Merges repeated extensions and inputs of a pause: the first is recorded at once; after that, one record a second
+stands for all further ones, with their number."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class _Window:
 
 
 class Repeats:
-    """Wraps `record`. Other events of a pause are recorded after the merged ones that are still held back."""
+    """Wraps `record`. Before another event of a pause is recorded, the merged ones that are held back are written."""
 
     def __init__(self, record: Record) -> None:
         self._record = record

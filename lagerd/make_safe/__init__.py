@@ -1,1 +1,1 @@
-"""The process that sets the safe state of an instrument; the only one of lagerd's that opens a device."""
+"""The process that sets the safe state of an instrument; no other process of lagerd opens a device."""

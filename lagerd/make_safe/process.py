@@ -35,7 +35,7 @@ _AHEAD = (
 
 
 class _TooLate(BaseException):
-    """Not an Exception, so that no driver takes it for one of its own."""
+    """The time is over. Not an Exception, so that no driver catches it."""
 
 
 def main() -> None:
@@ -50,8 +50,9 @@ def main() -> None:
 def limited_answer(
     path: str | None, request: dict[str, Any], may_act: Callable[[], bool] = lambda: True
 ) -> dict[str, Any]:
-    """Answer a request in this process, which ends if that takes too long. `path` is the nets file; None for that of
-    the request. `may_act` tells, once the time runs, whether the instrument may still be used."""
+    """Answer a request in this process, which ends if that takes too long. `path` is the nets file; None means the file
+    in the request. `may_act` is called after the time limit has started, and returns whether the instrument may still
+    be used."""
     faulthandler.dump_traceback_later(_HARD_SECONDS, exit=True)
     try:
         return answer(request, path or request["nets_file"] or NETS_FILE, may_act)
@@ -60,7 +61,7 @@ def limited_answer(
 
 
 def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lambda: True) -> dict[str, Any]:
-    """Return for each net why it is not safe, or an empty text, and what was done."""
+    """Return, for each net, the reason why it is not safe ("" if it is), and what was done."""
     nets: dict[str, str] = {}
     done: dict[str, str] = {}
     asked = [str(net) for net in request["nets"]]

@@ -4,23 +4,24 @@ lagerd writes lines of JSON to its socket. A request comes with the socket for i
 child that carries it out has all modules already. A list of guarded leases (`guard`) comes with a FIFO and a file for
 what is changed without lagerd.
 
-If lagerd is killed, this process takes its place until the next one: when the holder of a guarded lease ends, a child
-makes its nets safe at once, and writes down what it changed. The next lagerd finds the claim that was never released,
+If lagerd is killed, this process replaces it until the next lagerd starts: when the holder of a guarded lease ends, a
+child makes its nets safe at once, and records what it changed. The next lagerd finds the claim that was never released,
 and makes it safe itself; before that it cannot be claimed.
 
 Invariants
 
-- Only lagerd knows whether a holder has released an instrument. So this process acts alone only while there is no
-  lagerd: the next one writes to the FIFO before it takes its name, and from then on nothing is begun. What was begun is
-  finished, unless it was stuck for so long that the next lagerd would not wait for it (`_BEGUN_SECONDS`).
+- Only lagerd knows whether a holder has released an instrument. Therefore this process acts alone only while lagerd is
+  not running: the next lagerd writes to the FIFO before it takes its bus name, and from then on this process begins
+  nothing. It finishes what it has begun, unless that was stuck for so long that the next lagerd would not wait for it
+  (`_BEGUN_SECONDS`).
 - The next lagerd begins nothing, either, until the FIFO has no reader: this process has ended, and its children. It
   waits for twelve seconds at most (`handover`).
 - An instrument is used by one child at a time.
-- A child may be late: this process, or the child, was stopped, and somebody else uses the instrument by now. So it asks
-  at the moment of acting whether it still may (`_may_act`), with its time limit already running: if it is stopped after
-  that, it goes no further.
-- A child that does not end within its time limit is killed: one that was stopped would keep the lease for ever.
-- The process ends when there is no lagerd and no guarded holder.
+- A child may be late: if this process or the child was stopped, another process may already use the instrument.
+  Therefore the child checks just before it acts whether it still may (`_may_act`), with its time limit already running:
+  if it is stopped after that, it does not continue.
+- A child that does not end within its time limit is killed, because a stopped child would keep the lease for ever.
+- The process ends when lagerd is not running and it guards no holder.
 """
 
 import contextlib
@@ -69,7 +70,7 @@ class Standby:
     _report: int = -1  # the file for what is changed without lagerd
 
     def serve(self) -> None:
-        """Serve lagerd until it closes its socket; then make safe what it guarded, until the next one is there."""
+        """Serve lagerd until it closes its socket; then make safe what it guarded, until the next lagerd is running."""
         modules = iter(self.ahead)
         module = next(modules, "")
         while True:
@@ -87,8 +88,8 @@ class Standby:
             self._wait(())
 
     def _wait(self, fds: Iterable[int], timeout: int | None = None) -> set[int]:
-        """Return which of these are readable, after the children that have ended are forgotten; none if a child does
-        not end and is killed."""
+        """Forget the children that have ended, and return which of these are readable; none if a child does not end and
+        is killed."""
         poll = select.poll()
         for fd in (*fds, *self._children):
             poll.register(fd, select.POLLIN)
@@ -106,7 +107,7 @@ class Standby:
         return ready & set(fds)
 
     def _receive(self) -> bool:
-        """Handle the lines that have come; return False once lagerd is gone."""
+        """Handle the received lines; return False once lagerd has closed the socket."""
         try:
             data, fds, _, _ = socket.recv_fds(self.lagerd, _CHUNK, _MOST_FDS)
         except ConnectionError:
@@ -175,7 +176,7 @@ class Standby:
         return time.monotonic() < alone_at + _BEGUN_SECONDS or not _is_readable(self._fifo)
 
     def _alone(self) -> None:
-        """Make safe what the holders that end leave behind, until the next lagerd is there or no holder is left."""
+        """Make the nets of holders that end safe, until the next lagerd is running or no holder is left."""
         while self._fifo >= 0 and self._guarded:
             busy = {child.instrument for child in self._children.values()}
             waiting = {name: holder for name, (_, holder) in self._guarded.items() if name not in busy}
@@ -199,7 +200,7 @@ class Standby:
 
 
 def _is_readable(fd: int) -> bool:
-    """Return whether there is something to read, or the other end is closed; of -1, which is none, there is not."""
+    """Return whether there is something to read, or the other end is closed; False for -1, which is no descriptor."""
     if fd < 0:
         return False
     poll = select.poll()

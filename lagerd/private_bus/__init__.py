@@ -1,1 +1,1 @@
-"""A bus of its own, for one user or for a simulated bench, and a lagerd on it."""
+"""A private bus, for one user or for a simulated bench, with its own lagerd."""

@@ -217,7 +217,7 @@ async def _watch_over(folder: Path) -> None:
 
 
 async def restart_lagerd(bus: Bus) -> None:
-    """Restart lagerd whenever it dies; return if it does not stay up."""
+    """Restart lagerd whenever it crashes; return if it does not keep running."""
     loop = asyncio.get_running_loop()
     died: asyncio.Queue[float] = asyncio.Queue()
     born: list[float] = []
@@ -258,7 +258,7 @@ class Idle:
 
     @classmethod
     async def on(cls, bus: Bus) -> "Idle":
-        """Begin to watch a bus, for the seconds in LAGER_EMBEDDED_IDLE."""
+        """Start watching a bus, for the seconds in LAGER_EMBEDDED_IDLE."""
         idle = cls(bus, float(os.environ.get(variables.EMBEDDED_IDLE, IDLE_SECONDS)))
         bus.listen("NameOwnerChanged", idle._changed)
         await bus.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")

@@ -1,4 +1,4 @@
-"""Log to standard error without ever blocking: a line that cannot be written now is dropped."""
+"""Logs to standard error without ever blocking: a line that cannot be written at once is dropped."""
 
 import logging
 import os

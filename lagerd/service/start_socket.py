@@ -1,4 +1,5 @@
-"""The start socket: systemd starts lagerd for a connection to it, and lagerd closes each when it can be called."""
+"""The start socket: systemd starts lagerd for a connection to it, and lagerd closes each connection when it can be
+called."""
 
 import asyncio
 import contextlib
@@ -17,7 +18,7 @@ _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 
 class StartSocket:
-    """`given` is the socket; None where lagerd was not started by systemd, or has no start socket."""
+    """The start socket. `given` is None if systemd has not started lagerd, or passed no start socket."""
 
     def __init__(self, given: socket.socket | None, clients: Clients, started_for: Callable[[Client], None]) -> None:
         self._socket = given
@@ -26,7 +27,8 @@ class StartSocket:
         self._recording: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
-        """Close what is connected, now and later: lagerd can be called. The first one is who started it."""
+        """Close all connections, now and later, because lagerd can be called. The first one belongs to the command that
+        started it."""
         if self._socket is not None:
             first = self._accept()
             if first is not None:
@@ -58,7 +60,7 @@ class StartSocket:
             connection.close()
 
     def _record(self, first: socket.socket) -> None:
-        """Find out who connected: the name that it sent is its own on the bus if both have the same process.
+        """Find out who connected: the bus name that the command sent is its own if both belong to the same process.
 
         The pid comes from the kernel. The uid does not: PrivateUsers= of lagerd.service hides it.
         """

@@ -22,8 +22,8 @@ class AnyScpi(ScpiInstrument):
 
 
 class Brought(AnyScpi):
-    """An instrument whose driver brings the simulation: a class with `handle(line)`, which returns the answer to a line
-    or None; None for a query means that it leaves the line to us. `volts(channel)` tells the voltage of a terminal."""
+    """An instrument that its driver simulates, with a class that has `handle(line)`. That returns the answer to a line,
+    or None; for a query, None means that this class answers it. `volts(channel)` returns the voltage of a terminal."""
 
     made: ClassVar[Any]
 

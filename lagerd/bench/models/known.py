@@ -1,4 +1,4 @@
-"""Finds the simulated instrument for a model: one of lager's, one that its driver brings, or one from its table.
+"""Finds the simulated instrument for a model: lager's own, that of its driver, or one made from its table of commands.
 
 Ratings of a Keithley 2200: Series 2200 Reference Manual (2200S-901-01), section 4; the name has the volts and amperes.
 """
@@ -69,7 +69,7 @@ def simulated(model: str, clock: Clock = time.monotonic) -> Simulated | None:
 
 
 def unknown(model: str) -> AnyScpi:
-    """Return an instrument that says it is this model, and knows only the common commands."""
+    """Return an instrument that identifies itself as this model, and supports only the common commands."""
     return _named(AnyScpi, "ANY", model)()
 
 
@@ -88,7 +88,7 @@ def _keithley_2200(name: str, volts: int, amps: int) -> type[Keithley2200]:
 
 
 def _of_its_driver(model: str) -> ScpiInstrument | None:
-    """Return the instrument that the driver of the model brings, or one made from the table of its supply."""
+    """Return the simulation in the driver of the model, or one made from the driver's table of supply commands."""
     family = catalog.find(model)
     if family is None:
         return None

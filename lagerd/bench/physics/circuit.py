@@ -86,7 +86,7 @@ class Output:
 
     @property
     def reading(self) -> Point:
-        """What the meters of the output show."""
+        """Return what the meters of the output show."""
         return replace(self.point, volts=self.point.volts + self.noise(), amps=self.point.amps + self.noise())
 
     def trip(self) -> None:

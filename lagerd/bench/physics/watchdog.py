@@ -1,4 +1,4 @@
-"""The watchdog of an instrument: it expires once nobody has talked to the instrument for a while."""
+"""The watchdog of an instrument: it expires after a time without communication."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Watchdog:
         self._last = self.clock()
 
     def hear(self) -> None:
-        """Somebody talks to the instrument. Ask `expired` before."""
+        """Restart the watchdog after a message. Check `expired` before."""
         self._last = self.clock()
 
     def arm(self, armed: bool) -> None:

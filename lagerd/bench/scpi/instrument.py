@@ -92,7 +92,7 @@ class ScpiInstrument:
         return ";".join(self._answers) if self._answers else None
 
     def other_answer(self, message: str) -> str:
-        """Return an answer of this instrument to another query than this one."""
+        """Return an answer of this instrument to a query other than this one."""
         return self.no_error if "IDN" in message.upper() else self.identity
 
     def fail(self, error: ScpiError) -> None:

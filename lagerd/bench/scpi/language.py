@@ -197,7 +197,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def parse(message: str) -> Iterator[Unit]:
-    """Yield the units of a program message one at a time, so that those before a mistake are executed.
+    """Yield the units of a program message one at a time, so that the units before a mistake are executed.
 
     The path rule (SCPI-1999 volume 1, 6.2.4): a unit without a leading colon starts at the path of the header before
     it, without its last node; a leading colon starts at the root; common commands do not change the path.

@@ -23,7 +23,7 @@ class LineDevice(Protocol):
 
 
 class LineBuffer:
-    """Takes complete lines from the front of a buffer, and discards a line that is too long when it ends."""
+    """Takes complete lines from the front of a buffer, and discards a line that is too long."""
 
     def __init__(self, terminator: bytes, limit: int = MAX_LINE) -> None:
         self._terminator = re.compile(terminator)

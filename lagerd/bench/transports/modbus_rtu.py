@@ -37,7 +37,7 @@ def frame(unit: int, response: bytes) -> bytes:
 
 
 def crc(data: bytes) -> int:
-    """Return the CRC of some bytes; that of a whole frame is 0."""
+    """Return the CRC of some bytes. The CRC of a whole frame is 0."""
     value = 0xFFFF
     for byte in data:
         value ^= byte

@@ -87,7 +87,7 @@ class ByteDevice(Protocol):
 
 
 class BytePort(Port):
-    """A port whose device gets each byte as it comes."""
+    """A port that passes each byte to its device as it arrives."""
 
     def _receive(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ class BytePort(Port):
 
 
 class Terminal:
-    """A serial port that is fresh for each client: raw, with empty buffers, and not locked.
+    """A serial port that is new for each client: raw, with empty buffers, and not locked.
 
     A pseudo-terminal is never reused, because the kernel keeps TIOCEXCL, with which a client locks a port, until both
     sides are closed: the next client would be refused. When the last client leaves, the link moves to a new one.

@@ -1,4 +1,4 @@
-"""Reads the details of a claim: the lease that is asked for, and what its caller says of itself."""
+"""Parses the details of a claim: the requested lease, and what the caller says about itself."""
 
 import re
 import time

@@ -50,7 +50,7 @@ class Lease:
         return {key: value for key, value in told.items() if value or key not in _NEWER_KEYS}
 
     def is_for(self, asked: "Lease") -> bool:
-        """Return whether this lease is reserved for the run of the claim `asked`."""
+        """Return whether this lease is reserved for the run that makes the claim `asked`."""
         same = (self.uid, self.run_id) == (asked.uid, asked.run_id)
         return self.reserved and same and bool(self.run_id) and not asked.look
 

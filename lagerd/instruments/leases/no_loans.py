@@ -1,10 +1,10 @@
-"""The table of loans as the table of leases sees it, where nothing is lent. `lending.loans` is the real one."""
+"""An empty table of loans, for a table of leases without lending. `lending.loans` is the real one."""
 
 from lagerd.instruments.leases.lease import Lease
 
 
 class NoLoans:
-    """What the table asks about instruments that are lent: here, none is. See `loans`."""
+    """The methods of the table of loans that the table of leases calls; here nothing is lent. See `loans`."""
 
     def is_lent(self, instrument: str) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The leases of each owner, those of borrowers too; how many a user has; and which have ended recently."""
+"""The leases of each owner, including borrowers; the number of leases of each user; and recently ended leases."""
 
 from collections import Counter, OrderedDict
 

@@ -1,4 +1,4 @@
-"""Instruments that cannot be claimed, because what they feed may be energised."""
+"""Instruments that cannot be claimed, because they may be energised."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""Who waits for an instrument, in which order. A waiter is in one queue, behind the lease that blocks it."""
+"""The queues: who waits for an instrument, and in which order. A waiter is in one queue, behind the lease that blocks
+it."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -40,11 +41,11 @@ class Queues:
         return instrument in self._queues
 
     def of(self, instrument: str) -> list[Waiter]:
-        """Return those that wait for an instrument, the first of them first."""
+        """Return the waiters for an instrument, in their order."""
         return list(self._queues.get(instrument, ()))
 
     def add(self, waiter: Waiter, instrument: str, *, first: bool = False) -> None:
-        """Let a waiter wait for the end of the lease of `instrument`; `first` is before everybody else."""
+        """Add a waiter for the end of the lease of `instrument`; with `first`, before all others."""
         waiter.behind = instrument
         queue = self._queues.setdefault(instrument, deque())
         (queue.appendleft if first else queue.append)(waiter)

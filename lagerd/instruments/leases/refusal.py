@@ -43,7 +43,7 @@ def refusal(
 
 
 def _advice(by: Claimant, pause: Pause) -> str:
-    """Return what to do about an instrument whose holder is paused."""
+    """Return the advice for an instrument whose holder is paused."""
     there = f"lager python --console {pause.id}" if pause.interactive else f"lager python --continue {pause.id}"
     if by.through:
         otherwise = "use its console" if pause.interactive else "resume it"

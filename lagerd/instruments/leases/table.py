@@ -97,7 +97,7 @@ class Leases:
         return self._held.get(instrument)
 
     def held_by(self, instrument: str) -> Lease | None:
-        """Return the lease of an instrument that is held; one whose holder has closed it ends here."""
+        """Return the lease of an instrument that is held. If its holder has closed the lease, end it first."""
         self.free_if_closed(instrument)
         return self._held.get(instrument)
 
@@ -122,8 +122,8 @@ class Leases:
         *,
         first: bool = False,
     ) -> None:
-        """Call `granted` or, if the instrument is busy, `refused`, after up to `wait` seconds in the queue; `first` is
-        before everybody else who waits.
+        """Call `granted`, or `refused` if the instrument is still busy after `wait` seconds in the queue; `first` goes
+        before all other waiters.
 
         A look is refused at once if the instrument is busy. Behind a look, a claim waits at least for its end.
         Raises the errors of the store; passes them to `failed` if they occur after this method has returned.
@@ -146,7 +146,8 @@ class Leases:
                 self._queued(lease)
 
     def release(self, instrument: str, owner: str) -> None:
-        """Free an instrument for its holder. Does nothing if its end was noticed before: another owner may hold it now.
+        """Release an instrument for its holder. Does nothing if the end of the lease was noticed before, because
+        another owner may hold the instrument now.
 
         Raises NoSuchInstrument or AccessDenied if `owner` does not hold it.
         """
@@ -179,7 +180,8 @@ class Leases:
         self._held_by(instrument, owner)
 
     def recent(self, instrument: str, owner: str) -> Lease:
-        """Return the lease of an instrument that `owner` holds, or has just released: its calls may come late.
+        """Return the lease of an instrument that `owner` holds, or has just released, because its calls may arrive
+        late.
 
         Raises NoSuchInstrument or AccessDenied if it does not.
         """
@@ -263,7 +265,7 @@ class Leases:
                 self._store.keep_record(borrower)
 
     def crash(self, lease: Lease) -> None:
-        """Make an instrument safe whose holder crashed while no lagerd was there to notice."""
+        """Make an instrument safe whose holder crashed while lagerd was not running."""
         self._begin_safety(lease)
 
     def made_safe(self, instrument: str) -> None:
@@ -273,7 +275,7 @@ class Leases:
         self._serve(instrument)
 
     def quarantine(self, lease: Lease, reason: str) -> None:
-        """Refuse the instrument to everybody, also to those who wait for it, until `clear`."""
+        """Refuse the instrument to all callers, including those who wait for it, until `clear`."""
         self.quarantined.add(lease, reason)
         try:
             self._store.keep_quarantine(lease, reason)
@@ -296,13 +298,13 @@ class Leases:
         self.owners.add(lease)
 
     def uncount(self, lease: Lease, reason: str) -> None:
-        """Count the lease of a borrower no longer, and tell that it has ended."""
+        """Stop counting the lease of a borrower, and report that it has ended."""
         self.owners.remove(lease)
         self._looks.pop(lease.instrument, None)
         self._released(lease, reason)
 
     def serve_loan(self, instrument: str) -> None:
-        """Grant an instrument that is lent to the first that waits for it and may borrow it."""
+        """Grant a lent instrument to the first waiter that may borrow it."""
         for waiter in self._queues.of(instrument):
             if self._blocking(waiter) is None:
                 self._queues.remove(waiter)
@@ -327,7 +329,7 @@ class Leases:
         return lease
 
     def _serve(self, instrument: str) -> None:
-        """Grant the instrument to the first that waits for it."""
+        """Grant the instrument to the first waiter."""
         while instrument in self._queues and instrument not in self._held:
             waiter = self._queues.of(instrument)[0]
             self._queues.remove(waiter)
@@ -402,7 +404,7 @@ class Leases:
         return self._looks.get(holder.instrument, 0.0) > self._clock.time()
 
     def _wait(self, waiter: Waiter, holder: Lease) -> None:
-        """Start the timer of a waiter: until its time is over, and for a look at least until that has to end."""
+        """Start the timer of a waiter: for its `wait`, and behind a look at least until the look has to end."""
         waiter.stop_timer()
         ends = max(waiter.until, self._looks.get(holder.instrument, 0.0))
         waiter.timer = self._clock.call_at(ends, self._give_up, waiter)
@@ -416,7 +418,7 @@ class Leases:
         waiter.refused(self._blocking(waiter) or holder)
 
     def _refuse_impatient(self, instrument: str) -> None:
-        """Refuse those who waited only for the end of a look, now that another claim has the instrument."""
+        """Refuse the waiters that waited only for the end of a look, because another claim has the instrument now."""
         holder = self._held.get(instrument)
         if holder is None or self._is_looking(holder):
             return

@@ -1,4 +1,4 @@
-"""The lock files of those who have borrowed an instrument."""
+"""The lock files of borrowers."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from lagerd.instruments.leases.lease import Lease
 
 
 class BorrowedFiles:
-    """The lock files of borrowers, and those of the holders, to which one can be moved. See BorrowerFiles."""
+    """The lock files of borrowers, and the lock files of holders, to which one can be moved. See BorrowerFiles."""
 
     def __init__(self, files: LeaseFiles, holders: LeaseFiles) -> None:
         self._files = files

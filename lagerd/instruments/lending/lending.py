@@ -104,7 +104,7 @@ class Lending:
         return (min(seconds, self._pauses.remaining(pause) or seconds),)
 
     def about(self, holder: Lease, asked: Lease) -> tuple[str, str]:
-        """Return, for the refusal of `asked`, what is said of the loan of an instrument, and who may end it how."""
+        """Return, for the refusal of `asked`, a description of the loan, and how the claimant can end it."""
         loan = self.loans.get(holder.instrument)
         if loan is None:
             return "", ""
@@ -116,12 +116,12 @@ class Lending:
         return f", lent {whom} until {until}", f"End the loan with: lager return {loan.lender.name}" if theirs else ""
 
     def _time_left(self, loan: Loan) -> float:
-        """Return in how many seconds a loan ends: with its time, or before that with the pause."""
+        """Return the seconds until a loan ends: at its own end, or earlier with the pause."""
         pause, left = self._pauses.get(loan.pause), max(loan.until - self._loop.time(), 0.0)
         return min(left, self._pauses.remaining(pause) or left) if pause is not None else left
 
     async def return_(self, call: Call, client: Client) -> Outcome:
-        """Answer once no borrower has the instrument: at once, or when the loan is over."""
+        """End the loan; return when no borrower has the instrument any more."""
         instrument = call.args[0]
         loan = self.loans.get(instrument)
         if loan is None:
@@ -171,7 +171,8 @@ class Lending:
         )
 
     async def _begin(self, loan: Loan, pause: Pause, seconds: float) -> None:
-        """Let the script close its session, and begin the loan. Raises LagerError; then the script has it again."""
+        """Let the script close its session, and begin the loan. After a LagerError, the script has the instrument
+        again."""
         details = {"id": pause.id, "to": loan.to, "seconds": seconds}
         fd = await self._scripts.ask_slow(
             pause, "Lend", "sa{sv}", loan.instrument, details, refusal="cannot lend its instruments", gives="h"
@@ -227,7 +228,7 @@ def _overdue(holder: Lease) -> InstrumentBusy:
 
 
 def _options(options: dict[str, Any]) -> tuple[str, float]:
-    """Return to whom and for how many seconds. Raises InvalidArgument."""
+    """Return the borrower and the number of seconds in the options. Raises InvalidArgument."""
     to, seconds = options.get("to", ""), options.get("seconds", LOAN)
     if unknown := next((key for key in options if key not in ("to", "seconds")), None):
         raise InvalidArgument(f"{printable(unknown, 40)!r} is not an option of Lend.", "Give to, seconds.")

@@ -32,8 +32,8 @@ _LONGEST = 1 << 16
 
 @dataclass(eq=False)
 class Loan:
-    """`to` is the user that may borrow; empty: every member. `until` is by the clock. `why` tells why it was ended, and
-    is empty before."""
+    """A loan. `to` is the only user that may borrow; empty for all members. `until` is a time of the clock. `why` is
+    the reason why it was ended, empty before."""
 
     lender: Lease
     pause: str
@@ -56,7 +56,7 @@ class Loan:
 
     @classmethod
     def from_kept(cls, kept: dict[str, Any]) -> "Loan":
-        """Raises TypeError, ValueError, KeyError or AttributeError if it is not a loan."""
+        """Return the loan. Raises TypeError, ValueError, KeyError or AttributeError if the value is not a loan."""
         return cls(Lease.from_kept(kept["lender"]), str(kept["pause"]), str(kept["to"]), float(kept["until"]))
 
 
@@ -141,7 +141,7 @@ class Loans(NoLoans):
         self._add(loan)
 
     def end(self, instrument: str, why: str) -> None:
-        """End a loan: grant nothing more, and ask the borrower to close. Does nothing if it is ended already."""
+        """End a loan: grant nothing more, and ask the borrower to close. Does nothing if it has been ended."""
         loan = self._loans.get(instrument)
         if loan is None or loan.why:
             return

@@ -1,1 +1,1 @@
-"""What sets the safe state of instruments: after a crash, and for `lager off`."""
+"""Sets the safe state of instruments, after a crash and for `lager off`."""

@@ -1,10 +1,11 @@
-"""From one lagerd to the next: which of them, or the process between them, makes instruments safe.
+"""The handover from one lagerd to the next: decides whether a lagerd, or the process between them, makes instruments
+safe.
 
-A FIFO in the runtime folder. The process that is kept ready has it open for reading (`make_safe.standby`), and acts
-alone only while there is no lagerd. The next lagerd opens it for writing: if that fails, no such process runs. Else it
-writes a byte, upon which nothing more is begun, and waits for the error that the kernel reports when the last reader is
-gone.
-Beside the FIFO is a file in which that process writes, a line for each instrument, what it changed.
+A FIFO in the runtime folder. The standby process has it open for reading (`make_safe.standby`), and acts alone only
+while lagerd is not running. The next lagerd opens it for writing: if that fails, no such process runs. Otherwise it
+writes a byte, after which that process begins nothing more, and waits for the error that the kernel reports when the
+last reader has closed the FIFO. In a file beside the FIFO, that process writes a line for each instrument that it
+changed.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ class Handover:
             self._read_report()
 
     def replaced(self) -> list[int]:
-        """Return what the next process is given. The one so far, which may only be stuck, begins nothing more."""
+        """Return the descriptors for the next process. The previous one, which may be stuck, begins nothing more."""
         if self.given:
             with contextlib.suppress(OSError):  # a full disk, or no file any more
                 with open(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK), "wb", buffering=0) as so_far:
@@ -74,7 +75,8 @@ class Handover:
             self._read_report()
 
     def changed(self, instrument: str) -> list[dict[str, Any]]:
-        """Return once, after `finished`, what that process changed of an instrument while there was no lagerd."""
+        """Return what that process changed on an instrument while lagerd was not running. Call it after `finished`;
+        each change is returned once."""
         return self._changed.pop(instrument, [])
 
     def close(self) -> None:
@@ -85,7 +87,7 @@ class Handover:
         self.given = []
 
     def _read_report(self) -> None:
-        """Read the file of a process that writes no more, which has another file's place by now."""
+        """Read the file of a process that no longer writes."""
         if self._earlier_report < 0:
             return
         for line in os.pread(self._earlier_report, _LONGEST, 0).splitlines():

@@ -1,4 +1,4 @@
-"""After a crash: has the instrument made safe while lagerd holds it, or quarantines it."""
+"""Makes an instrument safe after a crash, while lagerd holds it, or quarantines it."""
 
 import asyncio
 import os
@@ -102,7 +102,8 @@ class MakingSafe:
             self.leases.quarantine(lease, answer.why)
 
     async def _ended_with_0(self, instrument: str) -> bool:
-        """Return whether the exit code of the holder is known to be 0. A pipe that closes or stays empty tells none."""
+        """Return whether the exit code of the holder is known to be 0. If the pipe closes or stays empty, it is
+        unknown."""
         fd = self._exit_codes.pop(instrument, -1)
         if fd < 0:
             return False

@@ -1,7 +1,7 @@
-"""`lager off`, the red button: switches instruments off at once, for every member, also those that others use.
+"""`lager off`: switches instruments off at once, for every member, even if others use them.
 
-A free instrument is switched off by the safe process, a paused holder does it itself, through its open connection. A
-running holder is left alone: what it does next cannot be known, so the answer says who it is.
+The safe process switches off free instruments; a paused holder does so itself, through its open connection. Instruments
+of a running holder are left as they are, because its next action is unknown; the answer names the holder.
 """
 
 import asyncio
@@ -61,14 +61,14 @@ class Off:
         self._take_back = take_back
 
     async def off(self, call: Call) -> Outcome:
-        """Switch off every instrument that is named, side by side; return a row for each net."""
+        """Switch off every named instrument, in parallel; return a row for each net."""
         client = await self._clients.of(call.sender)
         nets_file, wanted = _wanted(call.args[0])
         tasks = (self._one(_lease(key, client, nets_file), tuple(nets), client) for key, nets in wanted.items())
         return ([row for rows in await asyncio.gather(*tasks) for row in rows],)
 
     def asking(self, holder: str) -> Client | None:
-        """Return who asks the holder to switch off what it holds."""
+        """Return the client for which a holder switches off what it holds."""
         return next(iter(self._asking.get(holder, ())), None)
 
     async def _one(self, ours: Lease, nets: tuple[str, ...], client: Client) -> list[dict[str, Any]]:
@@ -131,7 +131,7 @@ class Off:
                 del self._asking[holder.owner]
 
     async def _claimed(self, ours: Lease) -> int:
-        """Claim the instrument for lagerd itself, before everybody who waits for it. Raises the refusal."""
+        """Claim the instrument for lagerd itself, before all waiters. Raises the refusal."""
         granted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def refused(holder: Lease) -> None:

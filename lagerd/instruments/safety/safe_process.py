@@ -1,9 +1,9 @@
-"""Starts the process that makes an instrument safe, and asks it. lagerd itself opens no device and no network.
+"""Starts the process that makes instruments safe, and sends it requests. lagerd itself opens no device and no network.
 
 On a box this is the unit lager-safe@.service: systemd starts one for each connection to its socket. Elsewhere it is a
 child, with the same socket as its standard input. A request is a line of JSON, which comes with a socket for the answer
-and a copy of the lease. Because of that copy no other process can claim the instrument while it is made safe, even if
-lagerd dies meanwhile.
+and a copy of the lease. Because of that copy, no other process can claim the instrument while it is made safe, even if
+lagerd crashes meanwhile.
 
 Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
 and for a minute after a crash, one process is kept ready: it has imported what it needs, and forks a child for each
@@ -41,7 +41,8 @@ _LONGEST = 1 << 20
 
 @dataclass(frozen=True)
 class SafetyAnswer:
-    """`nets` maps each net to why it is not safe, or to an empty text; `done` tells what was done."""
+    """The answer of the process. `nets` maps each net to the reason why it is not safe, or to ""; `done` has what was
+    done."""
 
     nets: dict[str, str]
     done: dict[str, str]
@@ -74,7 +75,7 @@ class SafeProcess:
         self._reaping: set[asyncio.Task[None]] = set()
 
     def held(self, held: bool) -> None:
-        """Nets with a safe state are held now, or no longer."""
+        """Note whether nets with a safe state are held."""
         if held != self._held:
             self._held = held
             if held:
@@ -91,7 +92,7 @@ class SafeProcess:
                 self._tell(self._ready.ours, [])
 
     def hand_over(self, fds: list[int]) -> None:
-        """From now on the process may make the guarded leases safe without lagerd, until the FIFO is written to. `fds`
+        """Let the process make the guarded leases safe without lagerd, until a byte is written to the FIFO. `fds`
         are the FIFO and the file for what it changes."""
         self._handed = fds
         if self._ready is not None:
@@ -134,7 +135,7 @@ class SafeProcess:
                 return await _read(ours)
 
     def make_ready(self) -> None:
-        """Start the process, which will be needed soon, unless there is one."""
+        """Start the process before it is needed, unless it is running."""
         if self._closed:
             return
         with contextlib.suppress(OSError):  # then it is started when it is needed, or that says why not
@@ -157,7 +158,7 @@ class SafeProcess:
         self._spare_later()
 
     def _alive(self) -> Started:
-        """Return the process; it is started if it does not live. Raises OSError."""
+        """Return the process; start it if it is not running. Raises OSError."""
         if self._ready is not None and not self._ready.is_alive():
             self._lost()
         if self._ready is None:
@@ -177,9 +178,10 @@ class SafeProcess:
         return spare
 
     def _lost(self) -> None:
-        """Forget the process: it has ended, or reads nothing any more and must not act later.
+        """Drop a process that has ended, or that no longer reads and must not act later.
 
-        It is told so before its socket is closed: it would take that for the end of lagerd, and act alone.
+        It is told so before its socket is closed, because otherwise it would treat that as the end of lagerd, and act
+        alone.
         """
         self._handed = self.replaced()
         if self._ready is not None:
@@ -197,7 +199,7 @@ class SafeProcess:
             self._send(process, {"guard": self._guarded, "fds": len(fds)}, fds)
 
     def _send(self, process: socket.socket, said: dict[str, Any], fds: list[int]) -> None:
-        """Send one line. Raises OSError; a process that reads nothing any more is ended."""
+        """Send one line. Raises OSError, and ends a process that no longer reads."""
         data = json.dumps(said).encode() + b"\n"
         try:
             sent = socket.send_fds(process, [data], fds)
@@ -270,7 +272,7 @@ async def _read(ours: socket.socket) -> bytes:
 
 
 def read_answer(asked: Iterable[str], said: bytes) -> SafetyAnswer:
-    """Return the answer; a net that it does not name is not safe. Raises ValueError if it cannot be read."""
+    """Parse the answer; a net that it does not name is not safe. Raises ValueError if it is invalid."""
     try:
         told = json.loads(said)
         nets = {str(net): str(reason) for net, reason in dict(told["nets"]).items()}

@@ -1,4 +1,4 @@
-"""Starts the process that makes instruments safe: a child, or on a box one of the unit, by its socket."""
+"""Starts the process that makes instruments safe: a child, or on a box an instance of the unit, by its socket."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""Keithley 2281S-20-6: a 20 V 6 A supply, or a battery simulator, one at a time.
+"""Keithley 2281S-20-6: a 20 V 6 A supply or a battery simulator, one role at a time.
 
 After the Model 2281S-20-6 DC Power Supply and Battery Simulator Reference Manual (077114601), section 7,
 "SCPI command reference": :ENTRy, :FORMat, :MEASure, :OUTPut, [:SOURce[n]] and :SYSTem. The default layout of a reading
@@ -95,7 +95,7 @@ class Keithley2281S(BatterySimulator, Remote):
 
     @command(":ABORt<n>")
     def abort(self, _n: int | None) -> None:
-        """Do nothing: readings are taken when they are queried, so there is none to abort."""
+        """Do nothing: readings are taken when they are queried, so no reading can be aborted."""
 
     # :STATus (manual, appendix D). Questionable: bits 0 CC, 1 CV, 2 OCP, 3 OVP, 6 output on; operation: bit 4
     # measuring, bit 10 idle; measurement: bit 6 reading available.

@@ -58,7 +58,7 @@ class DL3021(ScpiInstrument):
         self.ranges = {name: values[-1] for name, values in self.RANGES.items()}
 
     def draw(self, volts: float) -> float:
-        """Return the current that the load draws at a voltage, within the most that it can conduct."""
+        """Return the current that the load draws at a voltage, up to the maximum that it can conduct."""
         if not self.on or volts <= 0 or self.rule != "FIX":
             return 0.0
         level = self.levels[self.function]
@@ -72,7 +72,7 @@ class DL3021(ScpiInstrument):
         return min(wanted[self.function](), hardest)
 
     def trips(self) -> bool:
-        """Switch the input off if the voltage across it exceeds the limit; return whether that happened now."""
+        """Switch the input off if the voltage across it exceeds the limit; return whether it was switched off."""
         over = self.on and self.terminal() > self.vlimits[self.function] * (1 + 1e-9)
         self.on = self.on and not over
         return over

@@ -1,4 +1,4 @@
-"""Keithley DMM6500: a multimeter, with the part of its commands that measures.
+"""Keithley DMM6500: a multimeter, with its measurement commands.
 
 After the Keithley Model DMM6500 Reference Manual, section 12.
 """

@@ -1,4 +1,4 @@
-"""Keysight 34461A and its siblings: multimeters, with the part of their commands that measures.
+"""Keysight 34461A and related models: multimeters, with their measurement commands.
 
 After the Keysight Truevolt Series Operating and Service Guide, "MEASure Subsystem".
 """

@@ -1,4 +1,4 @@
-"""What all simulated multimeters share: what they measure, and the commands that measure."""
+"""The base class of the simulated multimeters: their sources, and the measurement commands."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ MOST: Mapping[str, float] = {
 
 
 class Multimeter(ScpiInstrument):
-    """What it measures is in `sources`: nothing is connected at first, so that resistances are infinite."""
+    """A multimeter. `sources` has the measured values; nothing is connected at first, so resistances are infinite."""
 
     names: ClassVar[Mapping[str, str]]
 
@@ -52,7 +52,7 @@ class Multimeter(ScpiInstrument):
 
 
 class Measuring(Multimeter):
-    """One that has the :MEASure commands of the Keysights."""
+    """A multimeter with the :MEASure commands of Keysight."""
 
     @query(":READ")
     def read(self) -> str:

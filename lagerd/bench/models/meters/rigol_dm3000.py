@@ -1,4 +1,4 @@
-"""Rigol DM3068 and DM3058: multimeters, with the part of their commands that measures.
+"""Rigol DM3068 and DM3058: multimeters, with their measurement commands.
 
 After the RIGOL DM3058/DM3058E/DM3068 Programming Guide, chapter 3.
 """

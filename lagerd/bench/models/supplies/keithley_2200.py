@@ -51,7 +51,7 @@ class Keithley2200(Remote):
         self._switch()
 
     def _find(self, unit: Unit) -> tuple[Entry, list[int | None]]:
-        """Find the command. `INST:SEL CH1;VOLT 3.3`, which pymeasure sends, is taken; the manual wants `;:VOLT`."""
+        """Find the command. Accepts `INST:SEL CH1;VOLT 3.3`, which pymeasure sends; the manual requires `;:VOLT`."""
         try:
             return super()._find(unit)
         except ScpiError:

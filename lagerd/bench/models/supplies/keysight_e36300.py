@@ -1,4 +1,4 @@
-"""Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A; and its siblings.
+"""Keysight E36312A: three channels, 6 V 5 A and twice 25 V 1 A; and related models.
 
 After the Keysight E36300 Series Programming Guide (E36311-90008), "SCPI Programming Reference": APPLy,
 CURRent, INSTrument, MEASure, OUTPut (with PAIR, COUPle and PROTection:WDOG), STATus and VOLTage subsystems. Ranges:
@@ -64,7 +64,7 @@ class E36312A(Remote):
             mine.settle()
 
     def _paired(self, chosen: list[int]) -> list[int]:
-        """Return the chosen outputs, and with one of a pair also the other: the second and the third can be paired."""
+        """Return the selected outputs; of a pair always both (the second and third output can be paired)."""
         followers = {1, 2} if self.pair != "OFF" and {1, 2} & set(chosen) else set()
         return [*chosen, *(other for other in sorted(followers) if other not in chosen)]
 
@@ -261,7 +261,7 @@ class E36312A(Remote):
 
 
 class E36311A(E36312A):
-    """Its third output is negative on the real one, and positive here."""
+    """An E36311A. The third output of the real instrument is negative; here it is positive."""
 
     model = "E36311A"
     identity = "Keysight Technologies,E36311A,MY00000003,2.1.0-1.0.4-1.12"

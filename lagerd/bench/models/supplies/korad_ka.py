@@ -29,7 +29,7 @@ class KA3005P:
         self.outputs[0].settle()
 
     def receive(self, data: bytes) -> bytes:
-        """Carry out the messages that have come; return their answers."""
+        """Carry out the received messages; return their answers."""
         return b"".join(self._carry_out(*found.groups("")) for found in _MESSAGE.finditer(data.decode("latin-1")))
 
     def _carry_out(self, question: str, volts: str, amps: str, switch: str) -> bytes:

@@ -86,7 +86,8 @@ class DP800Channels(ScpiInstrument):
         return tuple(other for other in self.following if channel in self.following and other != channel)
 
     def _set_volts(self, channel: int, value: Token) -> None:
-        """Set the voltage of the channel and of those that follow it. A channel that only follows cannot be set."""
+        """Set the voltage of the channel and of the channels that follow it. A channel that only follows cannot be
+        set."""
         mine, rating = self._at(channel)
         volts = round(value.number(rating.volts), 3)
         others = self._others(channel) if any(self.tracking.values()) else ()

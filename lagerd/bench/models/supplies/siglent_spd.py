@@ -2,7 +2,7 @@
 
 After SIGLENT, SPD3303X/3303X-E Quick Start (QS0503X-E02A), chapter 3, and SPD1000X User Manual (UM0501X-E02A), 3.4:
 "INSTrument", "MEASure", "CURRent", "VOLTage", "OVP", "OCP", "OUTPut", "MODE:SET" and "SYSTem". Neither has *CLS or
-*RST. The fixed output is switched, but not reported.
+*RST. The fixed output can be switched, but its state cannot be read.
 """
 
 from typing import ClassVar

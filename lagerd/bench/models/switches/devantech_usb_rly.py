@@ -15,7 +15,7 @@ class UsbRly16:
         self._set_next = False
 
     def receive(self, data: bytes) -> bytes:
-        """Carry out each byte; return what they are answered with."""
+        """Carry out each byte; return the answers."""
         return b"".join(map(self._carry_out, data))
 
     def _carry_out(self, code: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Keeps, over restarts and reboots, which claims were never released and which instruments are quarantined.
+"""Keeps records across restarts and reboots: claims that were never released, and quarantined instruments.
 
 A record is written before its claim is granted, and removed when the instrument is released or safe. It is on the disk
 as soon as the kernel writes it there: a thread asks for that at once, so that a power cut rarely loses one, and no
@@ -73,14 +73,14 @@ class Claims:
 
 
 def any_kept(folder: Path) -> bool:
-    """Return whether a claim was never released, as far as the folder tells."""
+    """Return whether the folder has a claim that was never released."""
     with contextlib.suppress(OSError):
         return any((folder / "claims").iterdir())
     return False
 
 
 def forget(folder: Path, nets_file: Path) -> None:
-    """Remove the records of instruments in a nets file: those of a simulated bench end with it."""
+    """Remove the records of the instruments in a nets file: the records of a simulated bench end with it."""
     for kept in (folder / "claims", folder / "quarantine"):
         for lease, _ in _readable(kept) if kept.is_dir() else ():
             if lease.nets_file == str(nets_file):

@@ -4,7 +4,7 @@ Each grant replaces the file by a new one. Descriptors that are passed to client
 opens the files for writing. So inotify distinguishes the end of a lease (IN_CLOSE_NOWRITE) from a check by this module
 (inotify(7), flock(2)).
 
-The mode of a file tells its holder something that has to be known at once: whether others are paused (`mark`).
+The mode of a file tells its holder at once whether other scripts are paused (`mark`).
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class LeaseFiles:
         return fd
 
     def mark(self, instrument: str, watched: bool) -> None:
-        """Mark the file for its holder, who sees it at once and without being woken: whether others are paused."""
+        """Mark the file if others are paused, so that its holder can see this at any time without a message."""
         with contextlib.suppress(OSError):  # it has just been released
             os.chmod(self._folder / instrument, 0o600 | (LEASE_WATCHED if watched else 0))
 

@@ -1,4 +1,4 @@
-"""What the table of leases needs of the files: `lock_files` is the real one, tests have one without files."""
+"""The interface of the files for the table of leases. `lock_files` implements it; tests use a version without files."""
 
 from typing import Protocol
 

@@ -32,13 +32,14 @@ class AnalogInput:
     cold_junction: int = COLD_JUNCTION
 
     def select_feature(self, index: float) -> None:
-        """Select an extended feature; its configuration is then as delivered."""
+        """Select an extended feature, and reset its configuration to the factory defaults."""
         if index not in (0, *THERMOCOUPLES):
             raise ModbusError(DEVICE_FAILURE)
         self.feature, self.feature_unit, self.cold_junction = int(index), 0, COLD_JUNCTION
 
     def feature_reading(self) -> float:
-        """Return the temperature of a thermocouple in the unit that is set; -9999 if it is not set up, or not there."""
+        """Return the temperature of the thermocouple in the selected unit; -9999 if it is not set up or not
+        connected."""
         if self.feature not in THERMOCOUPLES or self.celsius is None or self.cold_junction != COLD_JUNCTION:
             return NO_READING
         celsius = self.celsius()

@@ -1,4 +1,4 @@
-"""A digital line of a LabJack T7, as the T-Series Datasheet, 13.0 Digital I/O, describes it."""
+"""A digital line of a LabJack T7, after the T-Series Datasheet, 13.0 Digital I/O."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ def unconnected() -> float | None:
 
 @dataclass
 class Line:
-    """A digital line. An input reads the level of what drives it, or its own pull-up if nothing does."""
+    """A digital line. An input reads the level that drives it, or the level of its pull-up if nothing does."""
 
     output: bool = False
     state: bool = True

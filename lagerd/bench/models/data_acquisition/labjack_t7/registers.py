@@ -1,4 +1,4 @@
-"""A Modbus register of a LabJack T7: one value, its format, and who reads and writes it."""
+"""A Modbus register of a LabJack T7: one value, its format, and the functions that read and write it."""
 
 import math
 import struct

@@ -142,7 +142,7 @@ class T7:
         self.watchdog.hear()
 
     def run_out(self) -> None:
-        """Do what the watchdog has to do, if its time is over."""
+        """Carry out the action of the watchdog if it has expired."""
         if not self.watchdog.expired():
             return
         settings = self.watchdog_settings
