@@ -89,7 +89,8 @@ def get(property: str) -> Any:
 
 
 def environment_of_no_run() -> dict[str, str]:
-    """Return our environment without the mark of the run that started us, for a process that outlives that run."""
+    """Return the environment without the mark of the run that started this process, for a process that outlives that
+    run."""
     return {name: value for name, value in os.environ.items() if name != variables.PROCESS_ID}
 
 

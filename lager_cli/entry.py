@@ -1,7 +1,7 @@
 """The entry point of the `lager` command.
 
-A person waits for a script to resume, so `lager continue` is done without the library for command lines, whose import
-takes longer than all the rest. Every other command, and every other way to type this one, goes through `main`.
+`lager continue` does not use the library for command lines, because a person waits for the script, and the import of
+the library takes longer than everything else. All other commands, and all other forms of this one, go through `main`.
 """
 
 import gc

@@ -27,7 +27,8 @@ class PauseEvent:
     """One change of a pause.
 
     `event` is standing (paused already when first listed), paused, extended, attached, detached, console (a line was
-    evaluated), a reason of the contract if the pause has ended, or lost if it ended unseen. `by` is who did it.
+    evaluated), a reason of the contract if the pause has ended, or lost if its end was not seen. `by` is the user who
+    did it.
     """
 
     event: str
@@ -40,7 +41,7 @@ class Following:
 
     It calls `changed` with every change, and with None when `listed` or `problem` has changed.
 
-    With `only_listens` it calls nothing but List, and never starts lagerd: it waits for it. `also` is called with each
+    With `only_listens`, it only calls List, and waits for lagerd instead of starting it. `also` is called with each
     new connection, and may subscribe to more.
     """
 
@@ -118,7 +119,7 @@ class Following:
                 self._say(str(problem))
 
     async def _list(self, *, start: bool) -> None:
-        """List the pauses and merge them. Signals that arrive before the answer are newer than it, or say the same."""
+        """List the pauses and merge them. Signals that arrive before the answer are newer than it, or agree with it."""
         self._early = []
         if not self._only_listens:
             identify(self._bus, "cli", start=start)

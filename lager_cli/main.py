@@ -68,7 +68,7 @@ _HIDDEN = {
 
 
 class _ReaderGone(Exception):
-    """The reader of standard output has closed it. No OSError, because click ends with 1 for a BrokenPipeError."""
+    """The reader of standard output has closed it. Not an OSError, because click ends with 1 for a BrokenPipeError."""
 
 
 class _LazyCommands(click.Group):
@@ -151,7 +151,7 @@ def cli(here: bool) -> None:
 
 
 def main() -> None:
-    """Run the words of this process: what an installation from before `entry` calls."""
+    """Run the command line of this process. Installations older than `entry` call this."""
     sys.exit(run(sys.argv[1:]))
 
 

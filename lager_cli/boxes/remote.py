@@ -45,10 +45,10 @@ def run(
 def channel(box: str, arguments: Sequence[str], *, errors: int = 2, limit: float | None = None) -> socket.socket:
     """Return one end of a socket pair. The other end is standard input and output of `lager ARGUMENTS` on the box.
 
-    Blocks until lager answers there; raises as `run` does. What comes after is carried by a thread of its own, which
-    ends, and closes the other end, when the command ends, when the connection breaks, or when this end is closed.
-    Standard error of the command goes to a copy of the descriptor `errors`, by default ours. With a `limit` in seconds,
-    the box has to answer within it, and ssh never asks for a password.
+    Blocks until lager answers there; raises as `run` does. A separate thread then carries the data. It ends, and closes
+    the other end, when the command ends, when the connection breaks, or when this end is closed. Standard error of the
+    command goes to a copy of the descriptor `errors`, by default ours. With a `limit` in seconds, the box has to answer
+    within that time, and ssh never asks for a password.
     """
     known = find(box)
     near, far = socket.socketpair()
@@ -85,7 +85,7 @@ def _copy(fd: int) -> Iterator[int]:
 
 
 def _patience() -> float:
-    """Return how many seconds a box has to answer: infinite if ssh may ask the user for a password."""
+    """Return the seconds within which a box has to answer: infinite if ssh may ask the user for a password."""
     if "SSH_ASKPASS" in os.environ:
         return math.inf
     try:
@@ -96,7 +96,7 @@ def _patience() -> float:
 
 
 class _Signals:
-    """Our signals, as a party to wait for."""
+    """The signals of this process, as a party of the multiplexer."""
 
     def __init__(self) -> None:
         self.listener: BoxSession | None = None
@@ -132,7 +132,8 @@ class _Signals:
 
 @contextlib.contextmanager
 def _no_gaps() -> Iterator[tuple[int, ...]]:
-    """Yield the standard descriptors, -1 for a closed one. Meanwhile no other file can get its number."""
+    """Yield the standard descriptors, -1 for a closed one. Inside the block, no other file can get the number of a
+    closed one."""
     opened = []
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         opened.append(fd)

@@ -74,7 +74,7 @@ class RunFiles:
 
 
 def _of(runnable: str, flag: str) -> list[str]:
-    """Return its file or folder here; empty for code, and for a module that only the box has."""
+    """Return the local file or folder of the run; empty for code, and for a module that only the box has."""
     if flag == "-c" or runnable == "-":
         return []
     if not flag:

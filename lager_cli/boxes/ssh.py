@@ -161,7 +161,8 @@ def _deaf() -> None:
 
 
 def _deaf_until_the_end() -> Callable[[], None]:
-    """Return what makes ssh deaf, and ends it with us: it may be waiting for a box that does not answer."""
+    """Return the function that makes ssh ignore signals of the terminal, and ends it with this process, because it may
+    wait for a box that does not answer."""
     end_with_parent = system.signal_with_parent(signal.SIGTERM)
 
     def settle() -> None:  # pragma: no cover: it is measured until it becomes another program, and then lost

@@ -1,1 +1,1 @@
-"""The `lager` commands, by what they are about."""
+"""The `lager` commands, by subject."""

@@ -18,7 +18,8 @@ from lager_cli.linux.tty import has_only_lines
 
 
 def is_ours(watch: bool, relay: bool) -> bool:
-    """Return whether this side shows a console on a box, from its frames; else the whole command runs on the box."""
+    """Return whether this side shows a console on a box from its frames; otherwise the whole command runs on the
+    box."""
     return os.isatty(0) and os.isatty(1) and not (has_only_lines() or watch or relay)
 
 
@@ -26,7 +27,7 @@ def attach(
     id: str | None, box: str | None = None, *, watch: bool = False, relay: bool = False, lines: bool = False
 ) -> int:
     """Open a console in the pause `id`, on this machine or on `box`, and run it. Without an id, the box uses the user's
-    only pause. `relay` only passes on its frames; with `lines`, those of breakpoints on lines.
+    only pause. `relay` only forwards frames; with `lines`, those of breakpoints on lines.
 
     Return the exit code: 0, that of exit(), or 1 if a piped statement raised or the script was resumed before its end.
     """
@@ -62,8 +63,8 @@ async def _attach(wanted: str, box: str | None) -> int:
 
 @contextlib.asynccontextmanager
 async def connection(id: str, options: dict[str, bool], box: str | None) -> AsyncIterator[tuple[socket.socket, bool]]:
-    """Open a console. Yield its socket, and whether the script is known to be this user's; a box is never trusted with
-    that."""
+    """Open a console. Yield its socket, and whether the script is known to be this user's; a box is never trusted about
+    this."""
     if box is None:
         async with opened(id, options) as found:
             yield found

@@ -68,7 +68,7 @@ class Attached:
         self._loop.add_reader(connection.fileno(), self._read)
 
     async def evaluate(self, source: str, frame: int | None = None) -> Outcome:
-        """Evaluate in the script, in the names of the pause or of another frame, by its number."""
+        """Evaluate `source` in the script, with the names of the pause or of the frame with a number."""
         self._evaluated = self._loop.create_future()
         await self.send({"eval": source} if frame is None else {"eval": source, "frame": frame})
         await self.closed_or(self._evaluated)
@@ -99,7 +99,7 @@ class Attached:
 
     @property
     def running(self) -> bool:
-        """Whether a step runs, so that the script is not paused."""
+        """Return whether a step runs, so that the script is not paused."""
         return not self._stopped.is_set()
 
     async def stopped(self) -> None:
@@ -112,11 +112,11 @@ class Attached:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the script resumes automatically; None for no limit."""
+        """Return the seconds until the script resumes automatically; None for no limit."""
         return None if self._ends_at is None else max(self._ends_at - time.monotonic(), 0.0)
 
     def why(self) -> str:
-        """Return why the script was resumed, in a few words."""
+        """Return in a few words why the script was resumed."""
         if self._ended is None:
             return "was resumed, or ended"
         return banner.why(str(self._ended.get("reason")), dict(self._ended.get("by", {})))
@@ -225,6 +225,6 @@ def _print(stream: str, text: str) -> None:
 
 
 def _refusal(kind: str, what: str, hint: str) -> LagerError:
-    """Return the error of the other machine, with its class if we know its name."""
+    """Return the error of the other machine, with its class if the name is known."""
     known = getattr(errors, kind, None)
     return (known if isinstance(known, type) and issubclass(known, LagerError) else Failed)(what, hint)

@@ -14,7 +14,7 @@ _KEPT_BYTES = 1 << 19
 
 
 class ConsoleHistory(FileHistory):
-    """The history of consoles. If the disk is full or the home is read-only, only the history is lost."""
+    """The history of consoles. If the disk is full or the home folder is read-only, only the history is lost."""
 
     def __init__(self) -> None:
         path = _path()

@@ -163,7 +163,7 @@ class MetaCommands:
         return not self._script.closed.done()
 
     def interrupt(self) -> bool:
-        """Stop waiting for a step, which goes on. Return False if nothing waits."""
+        """Stop waiting for a step, which continues. Return False if nothing waits."""
         self._given_up = self.waits
         return self.waits and (self._waiting is None or self._waiting.cancel())
 
@@ -246,7 +246,7 @@ class MetaCommands:
 
 
 def is_meta_command(line: str) -> bool:
-    """Return whether the line is a command of the console. Python, such as a comment that ends with `?`, is not."""
+    """Return whether the line is a command of the console, not Python such as a comment that ends with `?`."""
     asked = _asked(line)
     return _is_command(line) or asked == "" or (asked is not None and not _is_python(line))
 
@@ -300,7 +300,7 @@ def _show(lines: list[str]) -> None:
 
 
 def _wrapped(lines: list[str]) -> None:
-    """Show the lines, wrapped instead of cut."""
+    """Show the lines, wrapped and not shortened."""
     width = shutil.get_terminal_size((_WIDEST, 0)).columns
     for line in lines:
         _show(textwrap.wrap(line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()))) or [""])

@@ -91,8 +91,8 @@ class PromptFrontend(Frontend):
 
     @contextlib.contextmanager
     def _keys_held(self) -> Iterator[None]:
-        """Keep what is typed without a prompt for the next one, without echo. Ctrl-C is a key here, too: as a signal it
-        would also reach the processes that ssh has started on the way to a box."""
+        """Keep keys that are typed without a prompt for the next one, without echo. Ctrl-C is a key here, too: as a
+        signal it would also reach the processes that ssh has started on the way to a box."""
         keys: list[KeyPress] = []
         terminal = self._prompt.app.input
 
@@ -183,7 +183,7 @@ class PromptFrontend(Frontend):
 
 
 class _Output(Vt100_Output):
-    """Never queries the terminal: a late answer would be read as typed input."""
+    """The output of the prompt. It never queries the terminal, because a late answer would be read as typed input."""
 
     @property
     def responds_to_cpr(self) -> bool:
@@ -251,7 +251,7 @@ def _at_margin() -> bool:
 
 
 def _more_follows(event: KeyPressEvent) -> bool:
-    """Return whether more input is pending: then it is pasted, and an empty line need not end it."""
+    """Return whether more input is pending: then the text was pasted, and an empty line need not end it."""
     return bool(event.key_processor.input_queue) or bool(select.select([event.app.input.fileno()], [], [], 0)[0])
 
 

@@ -103,7 +103,7 @@ class Relay:
         return (await self._bus.call(BREAKPOINTS, BREAKPOINTS_PATH, member, signature, *values))[0]
 
     async def _why(self) -> dict[str, Any] | None:
-        """Return why the script was resumed. The signal has arrived or is about to; None if it does not."""
+        """Return why the script was resumed, after its signal has arrived; None if it does not arrive."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WHO_SECONDS):
                 while self._id not in self._ends:
@@ -137,7 +137,7 @@ async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 
 async def _is_own(bus: Bus, wanted: str) -> bool:
-    """Return whether all pauses that match `wanted` belong to this user, as lagerd knows it from the bus."""
+    """Return whether all pauses that match `wanted` belong to this user, as lagerd knows from the bus."""
     wanted = wanted.strip().lower()
     try:
         pauses = (await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "List"))[0]

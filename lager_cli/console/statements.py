@@ -84,7 +84,7 @@ class Statements:
         return bool(_COMPOUND.match(self._lines[0]))
 
     def _is_worth_a_look(self, last: str) -> bool:
-        """Return whether to compile: that costs time proportional to all lines so far."""
+        """Return whether to compile the lines, which takes time proportional to their number."""
         return len(self._lines) <= _LONG or self._is_compound() or bool(_MAY_CLOSE.search(last))
 
 

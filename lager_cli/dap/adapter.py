@@ -1,8 +1,8 @@
 """The adapter: reads the requests of an editor and answers them, from `initialize` to `disconnect`.
 
-Nothing listens: the editor talks on standard input and output, and lagerd decides who may attach, as for a console.
-Requests are answered one after the other, but for `cancel`, so that a long evaluation can be interrupted. When the
-editor leaves, the console is closed at once: a request that waits for the script then ends.
+No port is open: the editor talks on standard input and output, and lagerd decides who may attach, as for a console.
+Requests are answered one after the other, except `cancel`, so that a long evaluation can be interrupted. When the
+editor disconnects, the console is closed at once, which ends a request that waits for the script.
 """
 
 import asyncio

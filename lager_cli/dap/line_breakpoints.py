@@ -48,7 +48,7 @@ class LineBreakpoints:
         return told
 
     async def give(self, pause: str, process: int) -> None:
-        """Give them to a process of the script, which is paused at `pause`. If it cannot take them, say so."""
+        """Pass the breakpoints to a process of the script, which is paused at `pause`. Report it if that fails."""
         async with self._opening:
             if process in self._links:
                 return

@@ -15,11 +15,11 @@ _LENGTH = re.compile("[0-9]{1,9}")
 
 
 class Unreadable(LagerError):
-    """What came is not a message of the protocol."""
+    """The received bytes are not a message of the protocol."""
 
 
 async def read(reader: asyncio.StreamReader) -> dict[str, Any] | None:
-    """Return the next message, None at the end. Raises Unreadable; what follows cannot be read then."""
+    """Return the next message, None at the end. After an Unreadable, nothing more can be read."""
     length = None
     for _ in range(_HEADERS):
         try:

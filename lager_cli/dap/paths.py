@@ -13,7 +13,7 @@ class Paths:
         self._mappings = [(there.rstrip("/") + "/", here.rstrip("/") + "/") for there, here in mappings]
 
     def source(self, path: str) -> dict[str, Any]:
-        """Return the Source of a path that the script has told. Without a file here, it has only a name."""
+        """Return the Source for a path of the script. Without a file on this machine, it has only a name."""
         for there, here in self._mappings:
             if path.startswith(there):
                 path = here + path.removeprefix(there)
@@ -25,6 +25,6 @@ class Paths:
         return {"name": name, "path": found}
 
     def names_there(self, path: str) -> list[str]:
-        """Return the names that a file of the editor may have where the script runs, the likeliest first."""
+        """Return the names that a file of the editor may have on the script's machine, the most likely first."""
         mapped = [there + path.removeprefix(here) for there, here in self._mappings if path.startswith(here)]
         return [*mapped, os.path.relpath(path, self._folder or "."), path]

@@ -37,7 +37,7 @@ class PausedScript:
         self._changes.put_nowait({} if self.console.running else self.console.place)
 
     async def next_change(self) -> dict[str, Any] | None:
-        """Return the keys of the pause where a step has stopped, none when one begins; None if the console was
+        """Return the keys of the pause at the end of a step, no keys when a step begins; None if the console was
         closed."""
         return await self._changes.get()
 

@@ -62,7 +62,7 @@ async def _there(box: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
 
 
 class Wanted:
-    """Which pauses a session is about: those of one run, the one with an id, or the first of this user."""
+    """The pauses of a session: those of one run, the one with an id, or the first of this user."""
 
     def __init__(self, id: str, run_id: str) -> None:
         self._id = id.strip().lower()
@@ -70,7 +70,7 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The id that the user has named, of a pause or a run; empty if none."""
+        """Return the id of a pause or a run that the user has given; empty if none."""
         return self._id
 
     def fits(self, pause: dict[str, Any], *, any_user: bool) -> bool:
@@ -83,7 +83,7 @@ class Wanted:
         return any_user or bool(pause["uid"] == os.getuid())
 
     def stay_with(self, run_id: str) -> None:
-        """From now on, the session is about this run."""
+        """Limit the session to this run."""
         self.run_id, self._id = run_id, ""
 
     def missing(self) -> NoSuchBreakpoint:

@@ -1,4 +1,4 @@
-"""How the run ends that an editor is attached to, on this machine or on a box."""
+"""Waits for the end of the run that an editor is attached to, on this machine or on a box."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from lager_cli.runs.ending.until_ended import until_ended
 
 async def exit_code(run_id: str, box: str | None) -> int | None:
     """Wait for the end of a run of this user, and return its exit code; None if that was not recorded. Raises
-    LagerError if the end is not told here, as that of another user's run."""
+    LagerError if the end is not known here, as for another user's run."""
     if box is None:
         return (await until_ended(run_id)).exit_code
     code = json.loads(await _line_of(box, run_id)).get("exit_code")
@@ -19,7 +19,7 @@ async def exit_code(run_id: str, box: str | None) -> int | None:
 
 
 async def _line_of(box: str, run_id: str) -> bytes:
-    """Return what the box prints at the end of the run. Raises LagerError."""
+    """Return the line that the box prints at the end of the run. Raises LagerError."""
     from lager_cli.boxes.remote import channel
 
     with open(os.devnull, "wb") as nowhere:  # an older box does not know the option, and says so

@@ -1,4 +1,4 @@
-"""The requests of an editor about the paused script: what is in it, and how it is resumed."""
+"""Answers the requests of an editor about the paused script: its content, and how to resume it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,10 +1,10 @@
-"""What one session of an editor is about: the pauses of a run, shown one after the other, and what is asked of them.
+"""One session of an editor: shows the pauses of a run one after the other, and answers requests about them.
 
 Invariants
 
 - One pause at a time is shown, in a console of its own (`_script`). A script of several threads may have more: the next
   one is shown when this one has ended.
-- Leaving changes nothing: the console is closed, and the script stays paused. Only a script that this session has
+- Disconnecting changes nothing: the console is closed, and the script stays paused. Only a script that this session has
   launched is ended with it, and only if the editor does not refuse that.
 """
 
@@ -126,8 +126,8 @@ class Session:
         await self._start()
 
     async def _start(self) -> None:
-        """Start the script to launch, once the editor has said which breakpoints there are. With some, it is paused
-        before its first line until it has got them."""
+        """Start the script to launch, once the editor has sent its breakpoints. If there are any, the script is paused
+        before its first line until it has received them."""
         if self._launched is None or not self._configured:
             return
         try:
@@ -240,8 +240,8 @@ class Session:
             self._standing.pop(pause["id"], None)
 
     async def _show(self, id: str, begun: "asyncio.Future[None] | None" = None) -> None:
-        """Show a pause, and those where its steps stop, until it is resumed for good. Raises LagerError if its console
-        cannot be opened."""
+        """Show a pause, and the pauses at the ends of its steps, until it is resumed without a step. Raises LagerError
+        if its console cannot be opened."""
         assert self._wanted is not None
         async with connection(id, _OPTIONS, self._box) as (socket, own):
             console = Attached(socket, own=own)
@@ -277,7 +277,7 @@ class Session:
             self._tasks.append(self._end_of_run)
 
     async def _show_steps(self, script: PausedScript) -> None:
-        """Show what the steps do that this editor, another one or a console makes; until the console is closed."""
+        """Show the steps of this editor, of others and of consoles, until the console is closed."""
         while (place := await script.next_change()) is not None:
             async with self.answering:
                 if place:

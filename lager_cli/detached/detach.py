@@ -1,6 +1,6 @@
 """`lager python --detach`: a run that outlives its terminal.
 
-It is a unit of the user's systemd manager if there is one, else a session of its own.
+It is a unit of the user's systemd manager if there is one, otherwise a session of its own.
 """
 
 import os
@@ -119,7 +119,7 @@ def _say(id: str, bench: str) -> None:
 
 
 def _lingers() -> bool:
-    """Return whether the manager stays when its user has logged out."""
+    """Return whether the manager keeps running when its user has logged out."""
     return (_LINGERING / user_name()).exists()
 
 

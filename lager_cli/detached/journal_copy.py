@@ -57,7 +57,7 @@ class JournalCopy:
 
 
 def _copied(reader: Reader) -> bool:
-    """Copy what is new. Return False if our standard streams are closed."""
+    """Copy the new output. Return False if the standard streams of this process are closed."""
     try:
         for stream, piece in reader.pieces():
             rest = memoryview(piece)

@@ -47,7 +47,7 @@ class LogWriter:
     _errors_seen: int = 0
 
     def note(self, text: str) -> None:
-        """Write a line of lager into standard error, unless the disk is full."""
+        """Write a line of lager's own into standard error, unless the disk is full."""
         with contextlib.suppress(OSError):
             os.write(self.err, f"lager: {text}\n".encode())
 

@@ -1,7 +1,8 @@
-"""The process that keeps a detached run: it starts the script, waits for it, and records its end.
+"""The supervisor of a detached run: starts the script, waits for it, and records its end.
 
 It runs as `python -m lager_cli.detached.supervisor JOB`, in a unit of the user's systemd manager or in its own session.
-A signal to it (systemctl stop, the unit's time limit) ends the whole run. It also ends what outlives the script.
+A signal to it (systemctl stop, the unit's time limit) ends the whole run. It also ends processes that outlive the
+script.
 """
 
 import contextlib
@@ -46,7 +47,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _reserved(job: Job) -> Iterator[None]:
-    """Take over what the command that started us has claimed for the run. Raises LagerError."""
+    """Take over the claims that the command that started this process has made for the run. Raises LagerError."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # also for the threads that this may start
     if not job.nets:
         yield

@@ -1,4 +1,4 @@
-"""The one place that turns what ended a command into a message and an exit code."""
+"""Turns the exception that ended a command into a message and an exit code. No other module does so."""
 
 import os
 import sys

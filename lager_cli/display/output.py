@@ -22,7 +22,7 @@ _ADVISES = r": lager (?!boxes)[\w -]+$"
 
 
 def _put(text: str, *, error: bool = False, end: str = "\n") -> None:
-    """Write at once. A stream that was closed before we began takes nothing."""
+    """Write at once. Output to a stream that was closed at the start is dropped."""
     stream = sys.stderr if error else sys.stdout
     if stream is not None:
         stream.write(text + end)
@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 
 def advise(text: str) -> None:
-    """Print a line of lager's own, with the commands in it as the user can type them."""
+    """Print a line of lager's own, with its commands in the form in which the user can type them."""
     _put(commands.as_typed(text))
 
 
@@ -227,7 +227,7 @@ def marked_table(headers: Sequence[str], rows: Sequence[Sequence[object]], style
 
 
 def _by_row(lines: Sequence[str], styles: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each line with the style of its row; a row that goes on below begins its next lines with spaces."""
+    """Yield each line with the style of its row; the further lines of a row begin with spaces."""
     row = -1
     for text in lines:
         row += not text.startswith(" ")
@@ -286,7 +286,7 @@ def cells(row: Iterable[object], widths: Sequence[int]) -> None:
 
 
 def colours() -> bool:
-    """Return whether standard output is a terminal that is to show colours."""
+    """Return whether standard output is a terminal that shows colours."""
     return on_terminal() and palette.allowed()
 
 

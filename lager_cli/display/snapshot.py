@@ -11,7 +11,7 @@ def source(lines: list[dict[str, Any]]) -> list[str]:
 
 
 def stack(look: dict[str, Any]) -> list[str]:
-    """Return two lines for each frame. One that was selected, if it is not the last, is marked."""
+    """Return two lines for each frame. The selected frame is marked if it is not the last."""
     shown = [f"  ({look['frames_left_out']} more)"] if look["frames_left_out"] else []
     last = len(look["stack"]) - 1
     for number, frame in enumerate(look["stack"]):

@@ -1,1 +1,1 @@
-"""The kernel's part: processes, changes of files, terminals."""
+"""Functions of the kernel: processes, changes of files, terminals."""

@@ -10,7 +10,7 @@ _ARG_START = 48 - 3  # of the fields behind the command's name: proc(5), /proc/p
 
 
 def hide_values(settings: Iterable[str]) -> None:
-    """Overwrite the values of arguments like NAME=VALUE. Does nothing if the kernel does not say where they are."""
+    """Overwrite the values of arguments like NAME=VALUE. Does nothing if the kernel does not report where they are."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         start, end = _place()
         line = Path("/proc/self/cmdline").read_bytes()

@@ -17,7 +17,8 @@ def config() -> "Path":
 
 
 def has_config() -> bool:
-    """Return whether there is a configuration of lager. A file that cannot be looked at counts: reading it says why."""
+    """Return whether there is a configuration of lager. A file that cannot be accessed counts, because reading it
+    reports the reason."""
     try:
         os.stat(os.path.join(_config(), *CONFIG_FILE))
     except (FileNotFoundError, NotADirectoryError):
@@ -28,7 +29,7 @@ def has_config() -> bool:
 
 
 def state() -> "Path":
-    """Return the folder for what programs keep; it may be missing."""
+    """Return the folder for the state of programs; it may be missing."""
     from pathlib import Path
 
     return Path(_folder("XDG_STATE_HOME", ".local/state"))

@@ -37,9 +37,10 @@ class SignalLadder:
             os.close(self._members.popitem()[1])
 
     def climb(self, sparing: int | None = None) -> bool:
-        """Send one signal after the other, STEP_SECONDS apart, until all have ended. Return False if one has not.
+        """Send one signal after the other, STEP_SECONDS apart, until all processes have ended. Return False if one has
+        not.
 
-        `sparing` gets only SIGKILL as long as there are others: it ends with them. Stopped processes are continued,
+        While there are others, `sparing` gets only SIGKILL, because it ends with them. Stopped processes are continued,
         because they could not clean up otherwise.
         """
         try:
@@ -62,7 +63,7 @@ class SignalLadder:
         return not self._members
 
     def _tell(self, number: signal.Signals, sparing: int | None, told: Collection[int] = ()) -> set[int]:
-        """Send the signal to all but those that have been told; return whom it was sent to."""
+        """Send the signal to all processes except those that already got it; return those to which it was sent."""
         spared = sparing if number != signal.SIGKILL and len(self._members) > 1 else None
         new = self._members.keys() - {spared, *told}
         for pid in new:

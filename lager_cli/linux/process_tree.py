@@ -41,7 +41,8 @@ def descendants(*of: int) -> list[int]:
 
 
 def of_run(id: str) -> list[int]:
-    """The pids of all processes that began with the environment of this run: also those whose parents have ended.
+    """Return the pids of all processes that began with the environment of this run, including those whose parents have
+    ended.
 
     It finds only processes whose environment this user may read, and that a program did not clear: proc(5).
     """

@@ -1,1 +1,1 @@
-"""`lager mcp`: what an assistant may look at and, if it is allowed, do. Each tool is a `lager` command."""
+"""`lager mcp`: what an assistant may read and, if allowed, do. Each tool is a `lager` command."""

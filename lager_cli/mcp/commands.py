@@ -1,4 +1,4 @@
-"""Runs `lager` commands for an assistant, and shortens what they say."""
+"""Runs `lager` commands for an assistant, and shortens their output."""
 
 import asyncio
 import json
@@ -30,11 +30,12 @@ class Commands:
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def look(self, agent: str, words: Sequence[str], rest: Sequence[str] = ()) -> dict[str, Any]:
-        """Return what a command with --json says, as data. `rest` is what the assistant chose, behind the options."""
+        """Return the output of a command with --json, as data. `rest` are the arguments that the assistant chose, after
+        the options."""
         return answer(await self.whole(agent, words, rest))
 
     async def whole(self, agent: str, words: Sequence[str], rest: Sequence[str] = ()) -> Any:
-        """Return all that a command with --json says. Raises ToolError."""
+        """Return the whole output of a command with --json. Raises ToolError."""
         said = await self._said(agent, [*words, "--json"], rest)
         try:
             return json.loads(said)
@@ -42,11 +43,11 @@ class Commands:
             raise ToolError("lager gave no valid answer. Compare the versions: lager boxes check") from None
 
     async def act(self, agent: str, words: Sequence[str], rest: Sequence[str] = (), typed: str = "") -> dict[str, Any]:
-        """Return what a command says that acts."""
+        """Return the output of a command that acts."""
         return answer(await self._said(agent, words, rest, typed))
 
     async def _said(self, agent: str, words: Sequence[str], rest: Sequence[str], typed: str = "") -> str:
-        """Raises ToolError with what the command said on standard error."""
+        """Run the command and return its output. Raises ToolError with its standard error."""
         box = [] if self.box is None else ["--box", self.box]
         command = [sys.executable, "-P", "-m", "lager_cli", *words, *box, *(["--", *rest] if rest else [])]
         async with self._slots:

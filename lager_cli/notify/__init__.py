@@ -1,1 +1,1 @@
-"""Messages to people who are away: which events are sent, in which words, and how they are delivered."""
+"""Messages to people who are away: which events are sent, their text, and their delivery."""

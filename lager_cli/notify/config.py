@@ -1,4 +1,4 @@
-"""Reads notify.toml: where messages go, and which events become one.
+"""Reads notify.toml: where messages go, and which events send one.
 
 A URL has the password of a service in it. No error shows any value of the file, nor a key that resembles no known one.
 """
@@ -32,14 +32,14 @@ class ConfigError(LagerError):
 
 @dataclass(frozen=True)
 class Target:
-    """A URL, and its number in the file, by which messages to people call it."""
+    """A URL, and its number in the file, which names it in messages."""
 
     number: int
     url: str
 
     @property
     def name(self) -> str:
-        """The name that may be shown: the number, and which service it is."""
+        """Return the name that may be shown: the number and the service."""
         found = _SCHEME.match(self.url)
         return f"url {self.number} ({found[1].lower()})" if found else f"url {self.number}"
 
@@ -73,7 +73,7 @@ def default_path() -> Path:
 
 
 def others_read(path: Path | None) -> str:
-    """Return what to say if every user can read the file; "" if not."""
+    """Return a warning if every user can read the file, else ""."""
     shown = PATH if path is None else path
     try:
         is_open = shown.stat().st_mode & 0o004

@@ -1,7 +1,7 @@
-"""What each target has been told already: a file, so that a restarted notifier tells nothing twice.
+"""The ledger: a file with the messages that each target has got, so that a restarted notifier sends none twice.
 
-A line is written after a message was delivered. A notifier that is killed between the two sends that message once more:
-better twice than never. A last line that is cut off by a full disk is ignored.
+A line is written after a message was delivered. A notifier that is killed between the two sends that message again,
+which is better than never. A last line that is cut off by a full disk is ignored.
 """
 
 import contextlib
@@ -45,11 +45,11 @@ class Ledger:
         os.close(self._fd)
 
     def has(self, target: Target, notice: Notice) -> bool:
-        """Return whether the target has been told."""
+        """Return whether the target has got the notice."""
         return _key(target, notice) in self._told
 
     def add(self, target: Target, notices: Iterable[Notice]) -> None:
-        """Record what the target has been told. A full disk does not stop the messages."""
+        """Record that the target has got the notices. A full disk does not stop the messages."""
         new = [key for notice in notices if (key := _key(target, notice)) not in self._told]
         self._told.update(dict.fromkeys(new))
         self._write(new)

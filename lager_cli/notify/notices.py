@@ -1,4 +1,4 @@
-"""What a message says. Pure functions from facts to text."""
+"""The text of messages. Pure functions from facts to text."""
 
 import os
 import shlex
@@ -25,7 +25,7 @@ _DOES = {"raise": "raises PauseTimeout", "exit": "ends the run"}
 
 @dataclass(frozen=True)
 class Notice:
-    """One event that people are told of, once. `key` is that of its pause or quarantine."""
+    """One event that is sent once. `key` identifies its pause or quarantine."""
 
     event: str
     key: str
@@ -41,7 +41,7 @@ class Notice:
 
 
 class Words:
-    """Makes notices. `box` is what --box calls this machine on the desk of the reader, if that is known."""
+    """Makes notices. `box` is the reader's name for this machine with --box, if it is known."""
 
     def __init__(self, box: str = "") -> None:
         self._box = f" --box {shlex.quote(box)}" if box else ""

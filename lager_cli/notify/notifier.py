@@ -1,4 +1,4 @@
-"""Follows lagerd and tells people: until it is stopped, or to test the configuration."""
+"""Follows lagerd and sends messages until it is stopped, or tests the configuration."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ async def test(config: NotifyConfig) -> list[tuple[Target, str]]:
 
 
 class Notifier:
-    """Tells people of the events on the bus of this process. `run` it once."""
+    """Sends messages about the events on the bus of this process. Call `run` once."""
 
     def __init__(self, config: NotifyConfig) -> None:
         self._config = config
@@ -139,7 +139,7 @@ class Notifier:
         self._rules.quarantined(signal.args[1])
 
     async def _finish_sending(self) -> None:
-        """Wait until what is being sent is delivered, so that it is not sent again by the next notifier."""
+        """Wait until messages that are being sent are delivered, so that the next notifier does not send them again."""
         ends = asyncio.get_running_loop().time() + _LAST_SECONDS
         while any(box.is_sending for box in self._outboxes.values()) and asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(0.02)

@@ -1,7 +1,8 @@
-"""The messages that wait for one target: limited, combined and retried. A dead target delays no other one.
+"""The messages that wait for one target: limited, combined and retried. A target that does not answer delays no other
+one.
 
-Each message is delivered at once while there are few. Of a burst, the first ones go alone and the others together, so
-that a thousand pauses are about a dozen messages. Nothing is told twice.
+Each message is delivered at once while there are few. In a burst, the first messages are sent separately and the others
+together, so that a thousand pauses give about a dozen messages. No event is sent twice.
 """
 
 import asyncio
@@ -55,11 +56,12 @@ class Outbox:
 
     @property
     def is_sending(self) -> bool:
-        """Whether a message is on its way."""
+        """Return whether a message is being sent."""
         return bool(self._sending)
 
     def put(self, notice: Notice) -> None:
-        """Add a notice, unless it waits already, as that of a pause which was thought lost; `run` delivers it."""
+        """Add a notice, unless it is already waiting, for example for a pause that was considered lost; `run` delivers
+        it."""
         key = notice.event, notice.key
         if key not in self._waiting and key not in self._sending:
             self._waiting[key] = _Waiting(notice)
@@ -87,7 +89,7 @@ class Outbox:
             self._sending = {}
 
     def _keep(self, notices: Sequence[Notice], why: str) -> None:
-        """Put what was not delivered back, in front of what came meanwhile, and report what is not tried again."""
+        """Put undelivered notices back, before those that were added meanwhile, and report those that are given up."""
         for one in self._sending.values():
             one.tries += 1
         again = {key: one for key, one in self._sending.items() if one.tries < self._limits.tries}
@@ -101,7 +103,7 @@ class Outbox:
             self._filled.set()
 
     def _take(self) -> "dict[_Key, _Waiting]":
-        """Return what the next message is about: one notice, or all if only one more message is allowed now."""
+        """Return the notices of the next message: one, or all if only one more message is allowed now."""
         waiting = {key: one for key, one in self._waiting.items() if self._still_true(one.notice)}
         together = (bool(self._limits.messages) and self._room < 2) or self._failures > 0
         taken = waiting if together else dict(islice(waiting.items(), 1))

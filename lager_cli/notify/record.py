@@ -1,4 +1,5 @@
-"""The records of what was told to whom, and of what could not be delivered: in the journal if systemd started us."""
+"""Records which messages were sent to which target, and which could not be sent: in the journal if systemd started this
+process."""
 
 import contextlib
 import os
@@ -23,12 +24,12 @@ def delivered(target: Target, notices: Sequence[Notice]) -> None:
 
 
 def failed(target: Target, notices: Sequence[Notice], why: str) -> None:
-    """Record that a message could not be delivered, and is tried again. Never raises."""
+    """Record that a message could not be delivered and will be tried again. Never raises."""
     _write(NOT_NOTIFIED, target, notices, f"{target.name} failed; trying again: {why}")
 
 
 def given_up(target: Target, notices: Sequence[Notice], why: str) -> None:
-    """Record that a message is not tried any more. Never raises."""
+    """Record that a message is given up. Never raises."""
     _write(NOT_NOTIFIED, target, notices, f"{target.name} failed; giving up: {why}")
 
 

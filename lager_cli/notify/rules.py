@@ -1,7 +1,7 @@
-"""Decides which events people are told of. It knows no bus: it takes the changes of pauses, and a clock.
+"""Decides which events send a message. It does not use the bus: it gets the changes of pauses, and a clock.
 
-A pause with a console attached sends no messages: a person works on it already. When the last console is closed,
-its times start to count again.
+A pause with a console attached sends no messages, because a person is working on it. When the last console is closed,
+its times restart.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ class Clock(Protocol):
 
 @dataclass
 class _Open:
-    """An open pause: when it times out (None: never), since when nobody is attached, what was told, and its timers."""
+    """An open pause: when it times out (None: never), since when no console is attached, which notices were sent, and
+    its timers."""
 
     pause: "PauseDetails"
     ends: float | None
@@ -56,7 +57,7 @@ class Rules:
         self._open.clear()
 
     def changed(self, change: "PauseEvent") -> None:
-        """Take in one change of a pause."""
+        """Handle one change of a pause."""
         pause = change.pause
         one = self._open.get(pause["id"])
         if change.event in _BEGINS:
@@ -71,14 +72,14 @@ class Rules:
                 self._say(one, "auto-resumed", lambda: self._words.auto_resumed(pause, change.by))
 
     def quarantined(self, lease: dict[str, Any]) -> None:
-        """Take in that an instrument is quarantined."""
+        """Handle the quarantine of an instrument."""
         notice = self._words.quarantined(lease)
         if "quarantined" in self._config.events and notice.key not in self._quarantined:
             self._quarantined.add(notice.key)
             self._tell(notice)
 
     def still_true(self, notice: Notice) -> bool:
-        """Return whether the notice is still of use: the pause is open, and no console is attached."""
+        """Return whether the notice is still valid: the pause is open, and no console is attached."""
         if notice.event not in _OVER_WITH_PAUSE:
             return True
         one = self._open.get(notice.pause)

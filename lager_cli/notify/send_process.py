@@ -57,7 +57,7 @@ def _answer(request: dict[str, str]) -> dict[str, Any]:
 
 
 def _send(request: dict[str, str], said: "_Said") -> str:
-    """Send the message, or check the URL. Return "", or why not."""
+    """Send the message, or check the URL. Return "", or the reason why it failed."""
     import apprise
 
     service = apprise.Apprise.instantiate(request["url"], suppress_exceptions=True)
@@ -72,7 +72,7 @@ def _send(request: dict[str, str], said: "_Said") -> str:
 
 
 class _Said(logging.Handler):
-    """Keeps what apprise logs: its last warning, and what the operating system said to it."""
+    """Keeps the last warning in the log of apprise, and the error of the operating system."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,13 +91,13 @@ class _Said(logging.Handler):
 
 
 def _detail(text: str) -> str:
-    """Return the system's own words, if they are in the text: libraries wrap them in many others."""
+    """Return the error text of the operating system if it is in the text, because libraries add much text around it."""
     found = _ERRNO.search(text)
     return found[1] if found else text
 
 
 def hidden(text: str, url: str) -> str:
-    """Return the text without anything that is a part of the URL, at most a line of it."""
+    """Return at most one line of the text, without any part of the URL."""
     rest = url.partition("://")[2]
     whole = {rest, *re.split(r"[/?#&=@:]", rest)}
     parts = {*whole, *re.split(r"[^A-Za-z0-9]+", rest)}

@@ -1,4 +1,4 @@
-"""Sends messages in a process of its own, which can be ended whatever the server of a target does."""
+"""Sends messages in a separate process, which can be ended whatever the server of a target does."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ def require_apprise() -> None:
 
 
 class Sender:
-    """A process for one message after the other. Use it in one event loop; `aclose` ends it."""
+    """A process that sends one message after the other. Use it in one event loop; `aclose` ends it."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
@@ -40,7 +40,7 @@ class Sender:
         return await self._ask({"url": target.url, "title": title, "body": body}, timeout)
 
     async def check(self, target: Target) -> bool:
-        """Return whether apprise can use the URL; also True if that cannot be found out now. Nothing is sent."""
+        """Return whether apprise can use the URL; also True if this cannot be checked now. Sends nothing."""
         return await self._ask({"url": target.url}, _START) != UNKNOWN
 
     async def aclose(self) -> None:
@@ -111,5 +111,5 @@ async def _answer(process: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without what is for us alone."""
+    """Return the environment without the variables that are only for this process."""
     return {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}

@@ -1,1 +1,1 @@
-"""What several commands share: options, --box, completion, and how words are read."""
+"""Shared parts of commands: options, --box, completion, and parsers."""

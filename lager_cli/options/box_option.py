@@ -22,7 +22,8 @@ _LIMIT = "lager_cli.limit"  # in the context's meta: seconds for each box of sev
 
 
 def box_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --box to a command that needs nothing from this machine but its arguments. With a box, it runs only there."""
+    """Add --box to a command that needs nothing from this machine except its arguments. With a box, it runs only
+    there."""
     return click.option(
         "--box", metavar="NAME", expose_value=False, callback=_go, help=HELP, shell_complete=completion.boxes
     )(command)
@@ -128,7 +129,7 @@ def limit_of(context: click.Context) -> float:
 
 
 def several(context: click.Context, named: str | None) -> str | None:
-    """Return the text that stands for several boxes; None if the command runs on one, or here."""
+    """Return the text of a --box that stands for several boxes; None if the command runs on one box, or here."""
     box = None if context.resilient_parsing else choose(context, named)
     if box is None:
         return None
@@ -164,7 +165,7 @@ def choose(context: click.Context, named: str | None) -> str | None:
 
 @contextlib.contextmanager
 def says_where_from(named: str | None) -> Iterator[None]:
-    """If --box did not name the box, add to its errors what did."""
+    """If --box did not choose the box, add to its errors what did."""
     try:
         yield
     except TransferError:
@@ -177,7 +178,7 @@ def says_where_from(named: str | None) -> Iterator[None]:
 
 
 def _source() -> str:
-    """Return what named the box."""
+    """Return what chose the box."""
     if os.environ.get(variables.BOX):
         return "LAGER_BOX names this box"
     return "it is your default box; change it with: lager boxes default NAME, or --none"

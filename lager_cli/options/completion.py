@@ -36,7 +36,7 @@ def consoles(_context: click.Context, _parameter: click.Parameter, incomplete: s
 
 
 def questions(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the ids of pauses that ask something."""
+    """Complete the ids of pauses that have a question."""
     return _items(incomplete, ((pause["id"], _told(pause)) for pause in quietly_paused() if "question" in pause))
 
 

@@ -1,7 +1,7 @@
-"""The net that a command uses where none is named: the user's default for its type.
+"""The net that a command uses if none is named: the user's default for its type.
 
 It is in the table [default_nets] of the user's configuration file. A command with --box passes the defaults of this
-machine on to the box, where they come before those of the user there.
+machine to the box, where they take precedence over the defaults of the user there.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Readings of the nets of the bench, by a look or through the pause of the holder."""
+"""Readings of the nets of the bench, by a short reading or through the pause of the holder."""

@@ -1,4 +1,4 @@
-"""What a paused script answers about a net, and what it has to know of it."""
+"""The requests to a paused script about a net, and its answers."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -18,14 +18,14 @@ _STATES = {
 
 
 def described(config: NetConfig) -> dict[str, Any]:
-    """Return what the script has to know of this net: what it is, and the limits of our nets file."""
+    """Return the description of this net for the script: its type and channel, and the limits of this nets file."""
     channel = {} if config.channel is None else {"channel": config.channel}
     direction = {"direction": "in"} if config.options.get("direction") == "in" else {}
     return {"type": config.type.value, **channel, **config.limits.as_dict(), **direction}
 
 
 def read(type: NetType, answer: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return the value or the state in an answer: a script can send anything."""
+    """Return the value or the state in an answer. The answer is checked, because a script can send anything."""
     try:
         value = answer.get("value")
         if "state" in answer:

@@ -1,7 +1,7 @@
-"""How each net of the bench is now: what it measures, and who holds it.
+"""The current status of each net of the bench: its reading and its holder.
 
-A free instrument is looked at, and one whose holder is paused is read through the pause. What a running script holds is
-not read. Instruments are read at the same time, the nets of one after the other.
+A free instrument is read by a look, and one whose holder is paused is read through the pause. Instruments that a
+running script holds are not read. Instruments are read in parallel, the nets of each one after the other.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class NetStatus:
 
     @property
     def is_on(self) -> bool | None:
-        """Whether its output is on; None if it has none, or that is not known."""
+        """Return whether the output is on; None if the net has none, or if it is unknown."""
         return getattr(self.reading.value, "enabled", None) if self.reading is not None else None
 
     @property
@@ -59,13 +59,13 @@ class NetStatus:
         if self.is_quarantined:
             return "quarantined"
         if holder.get("lent_to"):
-            return f"lent to {holder['lent_to'].replace('*', 'every member')}"
+            return f"lent to {holder['lent_to'].replace('*', 'all members')}"
         who = f"{holder['user']} {holder['script']}".strip()
         return f"pause {holder['pauses'][0]}, {who}" if holder["pauses"] else who
 
     @property
     def why(self) -> str:
-        """Return why it could not be read as a whole, or cannot be used; "" if all is well."""
+        """Return why the net could not be read completely, or cannot be used; "" if neither."""
         if self.holder is not None and (self.is_quarantined or self.holder.get("reason")):
             return str(self.holder.get("reason", ""))
         if self.reading is None:
@@ -96,7 +96,7 @@ class NetStatus:
 
 
 class NetReader:
-    """Reads nets again and again. `close` ends its threads."""
+    """Reads nets repeatedly. `close` ends its threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_AT_ONCE, "look")
@@ -105,7 +105,7 @@ class NetReader:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def read(self, bus: "Bus", nets: Sequence[NetConfig]) -> list[NetStatus]:
-        """Return how these nets are now, in their order. Raises LagerError if lagerd does not answer."""
+        """Return the status of these nets, in their order. Raises LagerError if lagerd does not answer."""
         listed = (await bus.call(INSTRUMENTS, INSTRUMENTS_PATH, "List"))[0]
         holders = {lease["instrument"]: lease for lease in listed if not lease.get("look")}
         by_instrument: dict[str, list[NetConfig]] = {}
@@ -116,7 +116,7 @@ class NetReader:
         return [found[net.name] for net in nets]
 
     async def _one(self, bus: "Bus", nets: list[NetConfig], holder: "LeaseDetails | None") -> list[NetStatus]:
-        """Return how the nets of one instrument are."""
+        """Return the status of the nets of one instrument."""
         able = [net for net in nets if looks.can_look(net)]
         readings: dict[str, Reading] = {}
         pause = ""
@@ -184,5 +184,5 @@ async def _one_through(bus: "Bus", net: NetConfig) -> Reading:
 
 
 def without_safe(nets: Sequence[NetConfig]) -> list[NetConfig]:
-    """Return the nets as a reader needs them: it leaves their outputs as they are, however it ends."""
+    """Return the nets without their safe states: a reader leaves their outputs as they are, however it ends."""
     return [replace(net, safe=None) for net in nets]

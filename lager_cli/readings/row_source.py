@@ -1,4 +1,4 @@
-"""Where the rows of `lager log` come from: the nets of this bench, or a `lager log` on a box."""
+"""The sources of the rows of `lager log`: the nets of this bench, or a `lager log` on a box."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ class BoxRows:
 
     @classmethod
     async def begin(cls, reader: asyncio.StreamReader) -> "BoxRows | None":
-        """Read what the columns are; None if the command there failed, which has said why."""
+        """Read the columns; None if the command there failed and has printed the reason."""
         line = await reader.readline()
         if not line:
             return None
@@ -79,12 +79,12 @@ class BoxRows:
 
 
 def first_line(columns: Sequence[Column]) -> str:
-    """Return what `--relay` prints first."""
+    """Return the first line that `--relay` prints."""
     return json.dumps({"columns": [[one.net, one.name, one.unit] for one in columns]})
 
 
 def line_of(one: Row) -> str:
-    """Return what `--relay` prints for a row."""
+    """Return the line that `--relay` prints for a row."""
     return json.dumps({"time": one.time, "seconds": one.seconds, "values": one.values, "problem": one.problem})
 
 

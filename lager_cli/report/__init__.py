@@ -1,1 +1,1 @@
-"""The evidence of a run, and how it is shown: as text, HTML, JSON and JUnit. Nothing here reads a clock or a bus."""
+"""The evidence of a run, formatted as text, HTML, JSON and JUnit. Nothing here uses a clock or the bus."""

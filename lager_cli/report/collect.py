@@ -1,4 +1,5 @@
-"""Puts the evidence of a run together: its record, what lagerd recorded of it, notes of its processes, its output."""
+"""Collects the evidence of a run: its record, the records of lagerd about it, the notes of its processes, its
+output."""
 
 import csv
 import datetime
@@ -22,7 +23,7 @@ _QUIET = frozenset(("claimed", "released"))
 def collect(
     run: Mapping[str, Any], records: Sequence[Mapping[str, Any]], notes: Iterable[bytes], output: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the report as JSON can hold it. `run` has the fields of its record, `records` are those of lagerd about
+    """Return the report as JSON types. `run` has the fields of its record, `records` are those of lagerd about
     it, oldest first, `notes` the lines of its processes (lager.evidence). The same arguments give the same report, as
     long as the files of readings are unchanged."""
     known = [*_notes(notes)]
@@ -69,7 +70,8 @@ def _texts(notes: list[dict[str, Any]], kind: str, key: str) -> list[str]:
 
 
 def _instruments(notes: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return what identified itself; an identity has maker, model, serial number and firmware (IEEE 488.2, 10.14)."""
+    """Return the instruments that have identified themselves; an identity has maker, model, serial number and firmware
+    (IEEE 488.2, 10.14)."""
     found = _unique(notes, "instrument", ("name", "model", "address", "identity"))
     for one in found:
         parts = [part.strip() for part in one["identity"].split(",", 3)]
@@ -159,7 +161,7 @@ def _readings(name: str) -> dict[str, Any]:
 
 
 def _take_rows(rows: Iterator[list[str]], found: dict[str, Any], columns: "list[_Column]") -> None:
-    """Raises csv.Error at a row that is none, such as one that a crash cut off."""
+    """Read the rows. Raises csv.Error at an invalid row, such as one that a crash cut off."""
     found["titles"] = [_text(title) for title in next(rows, [])]
     columns += map(_Column, found["titles"])
     for row in rows:

@@ -12,7 +12,7 @@ _NONE = "-"
 
 @dataclass(frozen=True)
 class Part:
-    """`none` is what to say if there are no rows."""
+    """A part of the report. `none` is the text if there are no rows."""
 
     title: str
     headers: Sequence[str]

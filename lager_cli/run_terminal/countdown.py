@@ -1,4 +1,4 @@
-"""The line below the banner of a paused run: the time left, updated in place, and who is attached.
+"""The line below the banner of a paused run: the time left, updated in place, and the attached users.
 
 It is the row above the cursor, and ours until any other process writes to the terminal. From then on its position is
 unknown: it stays as it is, and a new row begins only below the next line of ours. So the countdown never overwrites
@@ -92,7 +92,7 @@ class Countdown:
             self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Begin a new row, below a line that we have just printed."""
+        """Begin a new row, below a line that lager has just printed."""
         self._shown, self._due = "", True
         self._look_in(_QUIET)
 

@@ -1,5 +1,5 @@
-"""The pauses of a run while lagerd or the bus is gone: the scripts report them to us directly, and Enter resumes them
-directly (lager.breakpoints.terminal.enter_channel). What the scripts tell of their other pauses is passed on."""
+"""The pauses of a run while lagerd or the bus is gone: the scripts report them directly to this process, and Enter
+resumes them directly (lager.breakpoints.terminal.enter_channel). Reports about their other pauses are passed on."""
 
 import asyncio
 import contextlib
@@ -47,11 +47,11 @@ class DirectPauses:
         return [id for id in self._scripts.values() if id]
 
     def resume(self, id: str) -> None:
-        """Resume the pause `id`, if it is one of these."""
+        """Resume the pause `id`, if it is in this table."""
         self._write(id, ENTER)
 
     def answer(self, id: str, text: str) -> None:
-        """Answer the question of the pause `id`, if it is one of these."""
+        """Answer the question of the pause `id`, if it is in this table."""
         self._write(id, answer_line(text))
 
     def _write(self, id: str, line: bytes) -> None:

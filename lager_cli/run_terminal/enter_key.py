@@ -263,7 +263,7 @@ class EnterKey:
         self._decide()
 
     def _script_told(self, id: str, pid: int, begun: bool, question: dict[str, Any]) -> None:
-        """Hear of a pause from its script. What lagerd says of it is enough, unless it, or the bus, does not answer."""
+        """Handle the report of a script about a pause. It is only needed if lagerd, or the bus, does not answer."""
         assert self._loop is not None
         self._told(id)
         if not begun:
@@ -303,7 +303,7 @@ class EnterKey:
             self._countdown.begin_anew()
 
     def _take(self, typed: bytes) -> None:
-        """Do what a line asks for."""
+        """Carry out a typed line."""
         from lager_cli.run_terminal import typed_line
         from lager_cli.run_terminal.typed_line import Wish
 

@@ -1,4 +1,5 @@
-"""Does what lines typed on the terminal of a paused run ask for: answers, extends, shows, and opens the console."""
+"""Carries out the lines that are typed on the terminal of a paused run: answers, extends, shows, and opens the
+console."""
 
 import asyncio
 import contextlib
@@ -29,7 +30,7 @@ class LineActions:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, bus: Bus | None, id: str, line: TypedLine) -> None:
-        """Begin what `line` asks for of the pause `id`; what is wrong is said. Does not block."""
+        """Begin to carry out `line` for the pause `id`; problems are printed. Does not block."""
         if line.wish is Wish.UNKNOWN:
             self._say(f"{HELP}; your input was ignored")
         elif bus is None:
@@ -40,7 +41,7 @@ class LineActions:
             task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
-        """End what is under way."""
+        """End the action that is under way."""
         for task in self._tasks:
             task.cancel()
 
@@ -74,8 +75,8 @@ class LineActions:
             await self._run("console", id)
 
     async def _run(self, *words: str) -> None:
-        """Run a `lager` command to its end. It has the keys meanwhile, but stays in our process group, so that the
-        script can read the terminal the moment it is resumed."""
+        """Run a `lager` command to its end. Meanwhile it has the keys, but it stays in this process group, so that the
+        script can read the terminal as soon as it is resumed."""
         self.has_keys = True
         self._keys_changed()
         try:
@@ -94,7 +95,7 @@ def _spawned(words: tuple[str, ...], address: str) -> int:
 
 
 async def _ended(pid: int) -> None:
-    """Return when the process has ended; the main thread reaps it, with all other children."""
+    """Wait until the process has ended; the main thread reaps it, with all other children."""
     pidfd = os.pidfd_open(pid)
     loop = asyncio.get_running_loop()
     ended = loop.create_future()

@@ -50,17 +50,18 @@ class RunPauses:
         self._pids[pause["id"]] = pause.get("pid", 0)
 
     def heard_of(self, id: str, question: Mapping[str, Any]) -> None:
-        """Note what a pause of this run asks, before lagerd has announced it; `question` has the keys of a question."""
+        """Note the question of a pause of this run before lagerd has announced it; `question` has the keys of a
+        question."""
         self._banners.setdefault(id, _question(question))
 
     def add_unheard(self, id: str, pid: int) -> None:
-        """Add a pause of this run of which its process told us; lagerd has not announced it so far."""
+        """Add a pause of this run that its process has reported, and that lagerd has not announced yet."""
         self._pauses[id] = None
         self._banners.setdefault(id, None)
         self._pids[id] = pid
 
     def end(self, id: str) -> None:
-        """Take out a pause that has ended, or will."""
+        """Remove a pause that has ended, or is about to."""
         self._pauses.pop(id, None)
         self._banners.pop(id, None)
         self._pids.pop(id, None)
@@ -69,7 +70,7 @@ class RunPauses:
             self._ended.add(id)
 
     def forget(self) -> None:
-        """Forget all pauses: without lagerd we do not hear which have ended."""
+        """Forget all pauses, because without lagerd their ends are not reported."""
         self._pauses.clear()
 
     def begin_listing(self) -> None:
@@ -85,7 +86,7 @@ class RunPauses:
         self._ended = None
 
     def _put_in_order(self, id: str, began: float, question: "Question | None") -> None:
-        """Put the banner of a pause before those of the pauses that began later, else behind all."""
+        """Put the banner of a pause before the banners of pauses that began later, or else after all."""
         ids = list(self._banners)
         at = next((place for place, other in enumerate(ids) if self._began.get(other, 0.0) > began), len(ids))
         self._banners = {one: question if one == id else self._banners[one] for one in (*ids[:at], id, *ids[at:])}
@@ -97,11 +98,11 @@ class RunPauses:
         return next((id for id in reversed(self._banners) if id in candidates), candidates[-1])
 
     def pid(self, id: str) -> int:
-        """Return the process of the pause, 0 if it is not known."""
+        """Return the process of the pause, 0 if it is unknown."""
         return self._pids.get(id, 0)
 
     def question(self, id: str) -> "Question | None":
-        """Return what the pause asks, if it asks anything that we know how to answer."""
+        """Return the question of the pause, if it has one that can be answered here."""
         return self._banners.get(id)
 
 

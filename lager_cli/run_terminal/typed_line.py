@@ -1,6 +1,6 @@
-"""What a line means that a user types on the terminal of a paused run.
+"""Parses a line that a user types on the terminal of a paused run.
 
-A pause takes Enter, and `e`, `o` and `s`. A question takes an answer, and the same words with a colon before them.
+A pause accepts Enter, `e`, `o` and `s`. A question accepts an answer, and the same words with a colon before them.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class TypedLine:
 
 
 def line(typed: bytes, question: Question | None) -> TypedLine:
-    """Return what `typed`, one line with its end, asks for."""
+    """Return the meaning of `typed`, one line with its end."""
     text = typed.decode(errors="replace").rstrip("\r\n")
     word, _, rest = text.strip().partition(" ")
     if not word:

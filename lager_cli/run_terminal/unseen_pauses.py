@@ -85,7 +85,8 @@ def line(pause: "PauseDetails", *, enter: bool) -> str:
 
 
 def _shown_elsewhere() -> list[int]:
-    """Return which of our streams are pipes that lead to a terminal, as the user's side of --box tells us."""
+    """Return which of the standard streams are pipes that lead to a terminal, as reported by the user's side of
+    --box."""
     if variables.PROCESS_ID in os.environ:  # inherited from the run that started this one
         return []
     return [fd for fd in (1, 2) if str(fd) in os.environ.get(variables.SEEN_STREAMS, "").split()]

@@ -1,10 +1,9 @@
 """The Python that runs a script: lager's own, or that of the script's environment.
 
-The first of these that there is: --python, LAGER_PYTHON, the environment that uv makes of the script's own metadata
-(PEP 723), VIRTUAL_ENV, and .venv beside the script, if it belongs to the user or root; for a module, which has no
-script, that in the current folder. On a box, for a user elsewhere,
-only the first two count. An interpreter of an environment without lager gets lager's packages behind its own; both then
-have the same minor version of Python.
+The first of these that exists: --python, LAGER_PYTHON, the environment that uv makes of the script's own metadata (PEP
+723), VIRTUAL_ENV, and .venv beside the script, if it belongs to the user or root; for a module, which has no script,
+that in the current folder. On a box, for a user elsewhere, only the first two count. If an environment has no lager,
+its interpreter gets lager's packages after its own; both must have the same minor version of Python.
 """
 
 import json
@@ -68,7 +67,7 @@ def choose(named: str | None, runnable: str, flag: str) -> Interpreter:
 
 
 def _by_its_metadata(script: str) -> Interpreter | None:
-    """Return the one that uv makes for a script that names its packages."""
+    """Return the interpreter of the environment that uv makes for a script that names its packages."""
     if not script or not _has_metadata(script):
         return None
     if uv := shutil.which("uv"):
@@ -80,7 +79,7 @@ def _by_its_metadata(script: str) -> Interpreter | None:
 
 
 def _active() -> Interpreter | None:
-    """Return that of the active environment."""
+    """Return the interpreter of the active environment."""
     active = os.environ.get("VIRTUAL_ENV")
     if not active:
         return None
@@ -152,7 +151,7 @@ def _checked(path: str, found: str) -> Interpreter:
 
 
 def _is_old(tag: str) -> bool:
-    """Return whether the tag of an interpreter (cpython-310) is that of a version that lager does not support."""
+    """Return whether the tag of an interpreter (cpython-310) belongs to a version that lager does not support."""
     version = tag.rpartition("-")[2]
     return version.isdigit() and (int(version[:1]), int(version[1:] or 0)) < (3, 11)
 

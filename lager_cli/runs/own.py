@@ -1,5 +1,5 @@
-"""The pause or run that a command without an id means: the user's only one. That of another user must be named, but for
-`lager python --continue`, which also means the only pause on the box."""
+"""The pause or run that a command without an id means: the user's only one. For that of another user, the id is
+required, except for `lager python --continue`, which also uses the only pause on the box."""
 
 import os
 from collections.abc import Callable

@@ -174,7 +174,7 @@ def find(id: str) -> Record:
 
 
 def keep_in(folder: Path) -> None:
-    """Keep the records in this folder from now on, whatever the environment says."""
+    """Use this folder for the records from now on, whatever the environment says."""
     global _chosen
     _chosen = folder
 

@@ -94,7 +94,7 @@ def _interrupt(record: Record) -> None:
 
 
 def _listens(pid: int) -> bool:
-    """Return whether it handles SIGURG; without a handler the signal is ignored: proc(5), signal(7)."""
+    """Return whether the process handles SIGURG; without a handler the signal is ignored: proc(5), signal(7)."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("SigCgt:"):

@@ -1,4 +1,5 @@
-"""The instruments of some nets, claimed for a run before its script starts: no other program gets them meanwhile."""
+"""Claims the instruments of some nets for a run before its script starts, so that no other program gets them
+meanwhile."""
 
 import contextlib
 import fcntl
@@ -39,7 +40,7 @@ class Reservation:
             raise
 
     def release(self) -> None:
-        """Release what the run has not taken over. Returns at once; safe to call more than once."""
+        """Release the claims that the run has not taken over. Returns at once; safe to call more than once."""
         while self._held:
             key, fd = self._held.popitem()
             with contextlib.suppress(OSError):

@@ -158,7 +158,8 @@ class Run:
         return Record(id, self.runnable, list(self.arguments), folder, box, interpreter=other, bench=bench)
 
     def whole_environment(self, id: str, address: str, ends: float | None, terminal: str) -> dict[str, str]:
-        """Return our environment, the variables that a pause in the script needs, and those of the user."""
+        """Return the environment of this process, with the variables that a pause in the script needs, and those of the
+        user."""
         marks = {variables.PROCESS_ID: id, variables.RUNNABLE: self.runnable, variables.BUS_ADDRESS: address}
         marks["PYTHONBREAKPOINT"] = os.environ.get("PYTHONBREAKPOINT", "lager.breakpointhook")
         marks[variables.TERMINAL] = terminal
@@ -172,7 +173,7 @@ class Run:
 
 
 def say_simulated(file: str, folder: str, notes: Iterable[str]) -> None:
-    """Tell the user that no real instrument is used, and how other terminals reach the simulation."""
+    """Print that no real instrument is used, and how other terminals can use the simulation."""
     output.note(f"simulated bench of {file}: no real instrument is used. In other terminals:")
     output.note(f"  export {variables.BENCH}={folder}")
     for note in notes:
@@ -200,7 +201,7 @@ def target(runnable: str, flag: str) -> list[str]:
 
 
 def _no_option(name: str) -> str:
-    """Return a name that Python does not take for an option."""
+    """Return a name that Python does not treat as an option."""
     return os.path.join(os.curdir, name) if name.startswith("-") else name
 
 
@@ -210,7 +211,7 @@ def uploaded() -> str:
 
 
 def next_id() -> str:
-    """Return the id that the program which started us has chosen for this run, else a new one."""
+    """Return the id that the program that started this process has chosen for the run, else a new one."""
     given = os.environ.pop(variables.NEXT_RUN, "")
     return given if _RUN_ID.fullmatch(given) else new_id()
 

@@ -55,7 +55,7 @@ class SimulatedBench:
         return self._answer.fileno()
 
     def close(self) -> None:
-        """End the bench, and wait until nothing of it is left."""
+        """End the bench, and wait until all its processes have ended."""
         if self._alive >= 0:
             os.close(self._alive)
             self._alive = -1

@@ -69,13 +69,13 @@ class Wait:
         return None
 
     def _say_killed(self, code: int) -> None:
-        """Say that a signal has killed the script. Ctrl-C and a closed pipe are what the user did."""
+        """Print that a signal has killed the script, except for Ctrl-C and a closed pipe, which the user caused."""
         if code < 0 and -code not in (signal.SIGINT, signal.SIGPIPE):
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
             self._note(f"the script was killed by {name}")
 
     def _end(self) -> int:
-        """End all that the run has started, and nothing else in our job. Return how the script ended."""
+        """End all processes that the run has started, and nothing else in this job. Return how the script ended."""
         SignalLadder(os.getpid(), run=self._run_id, without=self._without).climb()
         code = self._reap()
         return os.waitstatus_to_exitcode(os.waitpid(self._script, 0)[1]) if code is None else code

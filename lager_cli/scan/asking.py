@@ -24,7 +24,7 @@ class Found:
 
     @property
     def types(self) -> list[str]:
-        """The types of the nets that it can have; none without a driver."""
+        """Return the types of nets that the instrument can have; none without a driver."""
         family = catalog.find(self.model) if self.model else None
         return [type.value for type in family.drivers] if family is not None else []
 
@@ -40,8 +40,8 @@ class Found:
 
 
 def ask(address: str, nets: Nets | None = None) -> Found:
-    """Return what is at the address. Blocks up to a second, and while lagerd answers; an instrument that somebody holds
-    is not asked."""
+    """Return what is at the address. Blocks up to a second, and while lagerd answers; an instrument that is held is not
+    asked."""
     instrument = Instrument("instrument", "", address, _ANSWER_SECONDS)
     known = _known_as(instrument, nets)
     try:

@@ -1,4 +1,4 @@
-"""Adds a net to the nets file, at its end: every comment and every line that is there stays as it is."""
+"""Adds a net at the end of the nets file, and does not change its other lines and comments."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def text_of(path: Path) -> str:
 def instrument_name(nets: Nets, address: str, wanted: str | None, model: str) -> tuple[str, bool]:
     """Return the name of the instrument at this address, and whether it is new.
 
-    Raises NetsFileError if the name that is wanted belongs to another instrument.
+    Raises NetsFileError if the wanted name belongs to another instrument.
     """
     key = key_of(address)
     for one in nets.instruments.values():

@@ -1,4 +1,5 @@
-"""Where instruments may be: what the buses list without being touched, the hosts that were named, and the nets file."""
+"""The places where instruments may be: devices that the buses list without access to them, named hosts, and the nets
+file."""
 
 import contextlib
 import ipaddress
@@ -21,7 +22,7 @@ _PORTS = {5025: "TCPIP::{}::5025::SOCKET", 5555: "TCPIP::{}::5555::SOCKET", 111:
 def visa() -> list[str]:
     """Return the VISA resources that pyvisa-py finds: USB devices, and what answers VXI-11's broadcast. Takes seconds.
 
-    Serial lines are left out: to ask one, its port would have to be opened, which resets many devices.
+    Serial ports are left out, because opening them resets many devices.
     """
     with contextlib.suppress(Exception):  # a library that it needs is missing or fails: then it finds nothing
         from pyvisa.highlevel import ResourceManager

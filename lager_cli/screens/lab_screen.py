@@ -1,4 +1,4 @@
-"""Many benches on one screen: a line for each box, then all pauses, then what is wrong with instruments and nets."""
+"""Many benches on one screen: a line for each box, then all pauses, then the problems of instruments and nets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _MOST = 200  # of each box: pauses, and nets with a problem
 
 @dataclass(frozen=True)
 class BoxBench:
-    """What is shown of one box: its line, the rows of its pauses, each with a style, and what is wrong there."""
+    """What is shown of one box: its line, the rows of its pauses, each with a style, and its problems."""
 
     cells: Sequence[object] = _CONNECTING
     pauses: Sequence[tuple[Sequence[object], str]] = ()
@@ -80,7 +80,7 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[object]], styles: Seq
 
 
 def _summary(benches: Mapping[str, BoxBench]) -> str:
-    """Return the first line: how many boxes answer, and how much of everything there is."""
+    """Return the first line: how many boxes answer, and the totals of pauses, runs and outputs."""
     total = {key: sum(one.counts.get(key, 0) for one in benches.values()) for key in ("paused", "asking", "runs", "on")}
     asking = f", of which {total['asking']} ask{'s' if total['asking'] == 1 else ''}" if total["asking"] else ""
     answering = sum(one.answers for one in benches.values())

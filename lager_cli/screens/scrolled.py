@@ -1,4 +1,4 @@
-"""A full screen of lines that the user scrolls: what the live screens share."""
+"""A full screen of lines that the user can scroll: the base class of the live screens."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ class ScrolledScreen:
         raise NotImplementedError
 
     def _problem(self) -> str:
-        """Return what is wrong with the screen as a whole, or ""."""
+        """Return the problem of the whole screen, or ""."""
         return ""
 
     def _changed(self) -> None:

@@ -65,7 +65,7 @@ def lines(bench: Bench, width: int) -> list[Line]:
 
 
 def summary(bench: Bench) -> str:
-    """Return the first line: how much of everything there is."""
+    """Return the first line: the numbers of pauses, runs and nets."""
     asking = sum("question" in one for one in bench.pauses)
     questions = f", of which {asking} ask{'s' if asking == 1 else ''}" if asking else ""
     on = sum(one.is_on is True for one in bench.nets)

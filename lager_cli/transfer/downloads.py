@@ -96,7 +96,7 @@ def _marks(about: os.stat_result) -> tuple[int, ...]:
 
 
 def _walk(folder: str, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything but folders and __pycache__. Skips what vanishes or cannot be read."""
+    """Yield everything except folders and __pycache__. Skips files that vanish or cannot be read."""
     with contextlib.suppress(OSError), os.scandir(os.path.join(folder, below)) as found:
         for item in sorted(found, key=lambda item: item.name):
             name = os.path.join(below, item.name)
@@ -146,7 +146,7 @@ class Receiver:
                 self._take(into, info, content)
 
     def _is_hidden(self, name: str) -> bool:
-        """Return whether only the dot keeps it from matching. A box of an earlier version sends such files."""
+        """Return whether only the dot prevents a match. A box with an earlier version sends such files."""
         return not {"", ".", ".."} & {*name.split("/")} and bool(self._wanted.fitting_with_hidden(name))
 
     def _take(self, into: Folder, info: TarInfo, content: Iterable[bytes]) -> None:

@@ -40,7 +40,7 @@ class Rules:
         return Rules((*self.files, (os.path.join(folder, ""), patterns)))
 
     def ignore(self, path: str, *, is_folder: bool) -> bool:
-        """Return whether git ignores `path`, if it does not ignore its folder."""
+        """Return whether git ignores `path`, provided that it does not ignore the folder of `path`."""
         for folder, patterns in reversed(self.files):
             relative = path[len(folder) :] + "/" * is_folder
             for pattern in reversed(patterns):

@@ -37,6 +37,6 @@ class RunFolder:
 
 
 def remove(folder: str) -> None:
-    """Remove a folder, whatever its depth and modes. What cannot be removed stays."""
+    """Remove a folder, whatever its depth and modes. Files that cannot be removed stay."""
     for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
         subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)

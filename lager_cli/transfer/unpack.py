@@ -109,7 +109,7 @@ def unpack(stream: BinaryIO, folder: str) -> None:
 
 
 def _keep_inside(folder: str, links: Iterable[str]) -> None:
-    """Refuse links that lead out of the folder. None was followed so far, and the script must not follow one."""
+    """Refuse links that lead out of the folder. lager has followed none, and the script must not follow one."""
     top = os.path.realpath(folder)
     for name in links:
         if os.path.commonpath([top, os.path.realpath(os.path.join(top, name))]) != top:

@@ -1,4 +1,4 @@
-"""What the live views of many boxes share: a function for threads to call, and lines that end with a signal."""
+"""Shared parts of the live views of many boxes: a function that threads may call, and lines until a signal."""
 
 import asyncio
 import os

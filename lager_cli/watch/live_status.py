@@ -1,4 +1,4 @@
-"""`lager status --watch`: the bench on one screen, kept live by signals and one reading a second of what is visible."""
+"""`lager status --watch`: the bench on one screen, updated by signals and by reading the visible nets once a second."""
 
 import asyncio
 import contextlib
@@ -63,7 +63,7 @@ class LiveStatus(ScrolledScreen):
         await bus.subscribe(INSTRUMENTS, dict.fromkeys(_SIGNALS, lambda _: self._changed()))
 
     async def _read(self) -> None:
-        """Read what is visible once a second, and at once when something has changed."""
+        """Read the visible nets once a second, and immediately after a change."""
         while True:
             if self._following.listed and not self._following.problem:
                 with contextlib.suppress(LagerError):  # lagerd is gone, which `following` says

@@ -189,8 +189,8 @@ class LiveTable:
         return pressed
 
     def _when_listed(self, command: Callable[[], object]) -> None:
-        """Run a command on the pauses. After a console they are listed anew, and what is typed before they are is done
-        when they are, beginning at the pause that was selected before the console."""
+        """Run a command on the pauses. After a console the pauses are listed again; a key that is typed before takes
+        effect afterwards, starting at the pause that was selected before the console."""
         if self._following.listed or self._selection.id is None:
             command()
         else:

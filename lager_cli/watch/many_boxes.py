@@ -1,4 +1,4 @@
-"""`lager status --watch` of many boxes: one live screen, or a line of JSON for each that a box says."""
+"""`lager status --watch` for many boxes: one live screen, or a line of JSON for each line of a box."""
 
 import asyncio
 from collections.abc import Sequence

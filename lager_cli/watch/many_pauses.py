@@ -44,7 +44,7 @@ def watch(names: str, limit: float, as_json: bool) -> int:
 
 @dataclass
 class BoxPauses:
-    """What is known of the pauses of one box. `state` is ok, connecting, or why there is no answer in a few words."""
+    """The known pauses of one box. `state` is ok, connecting, or the reason in a few words why there is no answer."""
 
     state: str = "connecting"
     why: str = ""
@@ -52,7 +52,7 @@ class BoxPauses:
     _told: set[str] | None = field(default_factory=set)  # since the connection, until all have been told
 
     def heard(self, answer: BoxAnswer) -> list[PauseEvent]:
-        """Take what the box says, or why it does not; return what has changed."""
+        """Handle a line of the box, or the reason why there is none; return the changes."""
         if answer.problem is not None:
             self.state, self.why, self._told = state_of(answer.problem), reason_of(answer.problem), set()
             return []
@@ -88,7 +88,7 @@ def _aged(pause: "PauseDetails", seconds: float) -> "PauseDetails":
 
 
 def _event(said: Any) -> PauseEvent | str:
-    """Return the change that a line tells; of a line without one, what is wrong with lagerd there, or "". Raises if
+    """Return the change in a line; for a line without one, the problem of lagerd there, or "". Raises if
     `said` is not what `lager breakpoints --watch --json` prints."""
     if said["event"] == "alive":
         return str(said["problem"])

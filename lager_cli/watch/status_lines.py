@@ -1,7 +1,7 @@
 """`lager status --watch --json`: the bench as a line each second.
 
 With `chosen`, each line of standard input is a JSON list of the names of nets. Only these are read from then on; the
-others are told as they were last, with `unread`.
+others have their last values, with `unread`.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class StatusLines:
             news.cancel()
 
     def _listen(self) -> None:
-        """Read what there is; standard input may be the same socket as standard output, which has to block."""
+        """Read what has arrived. Standard input may be the same socket as standard output, which must block."""
         data = os.read(0, _CHUNK)
         *lines, self._said = (self._said + data).split(b"\n")
         for line in lines:

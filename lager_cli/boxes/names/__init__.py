@@ -1,1 +1,1 @@
-"""What a --box may name: the tables of boxes and groups, and where they can be imported from."""
+"""The names that --box accepts: the tables of boxes and groups, and the import of them."""

@@ -1,4 +1,5 @@
-"""What a --box of several boxes means: `@rack2` is a group, `bench*` a pattern of known names, and `a,b` are both."""
+"""Expands a --box of several boxes: `@rack2` is a group, `bench*` is a pattern of known names, and `a,b` are two
+names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -11,14 +12,13 @@ ALL = "all"  # the group of all known boxes, as in Ansible
 
 
 def is_several(named: str) -> bool:
-    """Return whether the text can name any other number of boxes than one."""
+    """Return whether the text can stand for a number of boxes other than one."""
     return "," in named or named.startswith("@") or bool(_PATTERN & {*named})
 
 
 def expand(named: str, boxes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the names of the boxes, each once, in their order. A name that is not known is taken for an ssh
-    destination. Raises BoxError for a group that is not there, for a pattern that no name matches, and without a box.
-    """
+    """Return the names of the boxes, each once, in their order. An unknown name counts as an ssh destination. Raises
+    BoxError for an unknown group, for a pattern that no name matches, and if there is no box."""
     found: dict[str, None] = {}
     expanded: set[str | None] = set()
     # The groups that are being expanded, each within the one before; None is what was typed.

@@ -1,4 +1,4 @@
-"""Names of boxes: entries of the user's table or of this machine's, else ssh destinations; and groups of them."""
+"""Names of boxes: entries of the user's table or of this machine's, or ssh destinations; and groups of them."""
 
 import contextlib
 import os
@@ -54,7 +54,7 @@ def find(name: str) -> Box:
 
 
 def several(named: str) -> list[str]:
-    """Return the names of the boxes that a --box of several names. Raises BoxError; see box_groups."""
+    """Return the names of the boxes in a --box of several. Raises BoxError; see box_groups."""
     found = known()
     return box_groups.expand(named, [*found["boxes"]], found["groups"])
 
@@ -65,7 +65,8 @@ def find_several(named: str) -> list[Box]:
 
 
 def known() -> dict[str, Any]:
-    """Return `boxes` and `groups`: those of the user, and those of this machine that the user has not named anew."""
+    """Return `boxes` and `groups`: those of the user, and those of this machine whose names the user has not
+    redefined."""
     own, system = table(), _read(SYSTEM)
     return {key: {**system[key], **own[key]} for key in ("boxes", "groups")}
 
@@ -79,7 +80,7 @@ def check(name: str) -> None:
 
 
 def check_new(name: str) -> None:
-    """Raise BoxError for a name that no --box could mean, or only among others."""
+    """Raise BoxError for a name that --box could not accept, or only for several boxes."""
     check(name)
     if box_groups.is_several(name):
         hint = "Give a word, such as bench3: commas, brackets and an @ in front choose several boxes."
@@ -130,8 +131,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_keys(file: Path, found: dict[str, Any]) -> None:
-    """Raise BoxError for a misspelt key, and for any in a table of ours that nothing reads: what its writer wanted
-    would not happen. Another table of the user's own is left alone."""
+    """Raise BoxError for a misspelt key, and for an unknown key in one of lager's tables, because it would have no
+    effect. Other tables of the user are ignored."""
     checked: list[tuple[str, dict[str, Any], tuple[str, ...]]]
     checked = [("", found, ("default", "boxes", "groups", "default_nets"))]
     if nets := found.get("default_nets"):

@@ -1,4 +1,4 @@
-"""Where a command without --box runs. Most commands run here, so nothing is imported to find that out."""
+"""Decides where a command without --box runs. Most commands run here, so this module imports nothing."""
 
 import os
 
@@ -9,7 +9,7 @@ from lager_cli.linux import home
 def chosen() -> str | None:
     """Return the box of LAGER_BOX, else the default box; None if the command runs here. Raises BoxError.
 
-    Inside a run the bench is this machine, and LAGER_BOX is only the name by which the user knows it. A simulated bench
+    Inside a run the bench is this machine, and LAGER_BOX is only the user's name for it. A simulated bench
     (LAGER_BENCH) is on this machine, too.
     """
     if os.environ.get(variables.PROCESS_ID) or os.environ.get(variables.BENCH):

@@ -1,4 +1,4 @@
-"""Boxes that other programs know: the hosts of an Ansible inventory, and those of ssh's own configuration."""
+"""Imports boxes from other programs: the hosts of an Ansible inventory, and of the ssh configuration."""
 
 import glob
 import json
@@ -87,7 +87,7 @@ def _inventory(found: dict[str, Any]) -> Inventory:
 
 
 def _table(said: Any, name: str) -> dict[str, Any]:
-    """Return a table of the inventory; an empty one where there is none. Raises BoxError if it is anything else."""
+    """Return a table of the inventory; an empty one if it is missing. Raises BoxError if the value is not a table."""
     if said is None or isinstance(said, dict):
         return said or {}
     raise _odd(name)

@@ -61,7 +61,7 @@ class Command:
         self.ended = True
 
     def finish(self) -> int:
-        """Send the rest of its output and return its exit code. Other processes may still have its streams."""
+        """Send the rest of the output and return the exit code. Other processes may still have the streams open."""
         for source in self.sources:
             while not source.ended:
                 if source.interest() is None:

@@ -69,7 +69,7 @@ class _Server:
         self._signalled = 0
 
     def serve(self) -> None:
-        """Serve until the other end has everything and hangs up. Raises Lost if it hangs up earlier."""
+        """Serve until the other end has received everything and hangs up. Raises Lost if it hangs up earlier."""
         while self._header is None:
             self._multiplexer.turn()
         self._unpack()
@@ -126,7 +126,8 @@ class _Server:
             self._multiplexer.turn()
 
     def _through(self, end: BinaryIO, work: Callable[[BinaryIO], None], stop: Callable[[], None]) -> None:
-        """Do the work in a thread on its end of a pipe, while we transfer its content; `stop` closes our end."""
+        """Do the work in a thread at one end of a pipe, and transfer the content of the pipe meanwhile; `stop` closes
+        our end."""
         problems: list[Exception] = []
         done = _Done()
 
@@ -176,7 +177,7 @@ class _Server:
 
 
 class _Done:
-    """The end of a thread's work, as a party to wait for."""
+    """The end of a thread's work, as a party of the multiplexer."""
 
     def __init__(self) -> None:
         self.flag = False

@@ -126,7 +126,8 @@ class BoxSession:
                 self._download.end()
 
     def _take_what_happened(self) -> None:
-        """Handle pending signals after the loss: if the same Ctrl-C ended both ends, report that and not the loss."""
+        """Handle pending signals after the loss: if the same Ctrl-C ended both ends, report the Ctrl-C and not the
+        loss."""
         self.multiplexer.hang_up()
         self.multiplexer.turn(0)
 
@@ -154,7 +155,7 @@ class BoxSession:
         self._start_helpers()
 
     def _take_keys(self) -> None:
-        """Forward keys from now on: the command has started. Until then Ctrl-C is for us."""
+        """Forward keys from now on, because the command has started. Until then Ctrl-C is for this process."""
         if self._raw is not None:
             self._keys = Source(self.multiplexer, Stream.TERMINAL, self._streams[0])
             self._keys.paused = not self._raw.begin()

@@ -138,7 +138,7 @@ class ThreadedSink:
         self._waiting.put(data)
 
     def end(self) -> None:
-        """The descriptor stays open: it is not ours."""
+        """Do nothing: the descriptor is shared, so it stays open."""
 
     def interest(self) -> tuple[int, int] | None:
         return (self._woken, select.POLLIN) if self._owed else None

@@ -1,4 +1,4 @@
-"""What a box answers to a command of many, or why it does not."""
+"""The answer of one box to a command for many boxes, or the reason why there is none."""
 
 import os
 import re
@@ -41,8 +41,8 @@ def unreadable(box: Box, problem: Exception) -> OtherVersion:
 
 
 def failed(box: Box, code: int, errors: str) -> BoxError:
-    """Return why the command failed on the box, from what it said. What this machine has parsed, and the box does not
-    know, is of another version."""
+    """Return why the command failed on the box, from its error output. If this machine has accepted the command line
+    and the box has not, the box has another version."""
     if missing := _MISSING.search(errors):
         what = f"The box {box.name} has another version of lager, without the {missing[1]} {missing[2]}."
         return OtherVersion(what, "Compare the versions: lager boxes check")

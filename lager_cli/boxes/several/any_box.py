@@ -1,8 +1,8 @@
-"""Finds the first of several boxes whose nets are free: by claiming them there, never by asking first.
+"""Finds the first of several boxes whose nets are free, by claiming them there and never by asking first.
 
-On each box a `lager hold` waits for an order to claim. The boxes are connected to side by side, and claim one after the
-other, in their order; to wait in line, all claim at a time, and the first one wins. What the winner claimed is taken
-over by the run, which has the same id; the others hang up, which releases what they hold.
+On each box a `lager hold` waits for an order to claim. The boxes are connected to in parallel, and claim one after the
+other, in their order. To wait in line, all claim at the same time, and the first one wins. The run, which has the same
+id, takes the claims of the winner over; the connections to the others are closed, which releases their claims.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def held(names: str, nets: Sequence[str], run_id: str, script: str, wait: float)
 
 
 def _first(holders: "list[_Holder]", names: str, nets: Sequence[str], wait: float, turns: Turns) -> "_Holder":
-    """Return the holder that has claimed; all others have not."""
+    """Return the holder that has claimed the nets; no other one has."""
     ends = time.monotonic() + wait
     for holder in holders:
         if holder.connect(turns):
@@ -108,7 +108,7 @@ class _Holder:
         return self._connecting.result()[0]
 
     def connect(self, turns: Turns) -> bool:
-        """Wait for the connection, also for its turn; return whether it is there."""
+        """Wait for the turn of the box and for its connection; return whether it is connected."""
         try:
             while (left := turns.due + _GRACE_SECONDS - time.monotonic()) > 0:
                 with contextlib.suppress(TimeoutError):  # more may have begun meanwhile
@@ -154,7 +154,7 @@ class _Holder:
         return reason_of(failed(self.box, 1, said)).removeprefix(f"{self.box.name}: ")
 
     def close(self) -> None:
-        """Hang up, also if the connection is still being made."""
+        """Close the connection, even if it is still being made."""
         self._connecting.add_done_callback(_hang_up)
 
 

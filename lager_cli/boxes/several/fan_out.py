@@ -29,15 +29,15 @@ _TOGETHER_SECONDS = 1.0  # in which answers are put into the order of the boxes
 
 @dataclass(frozen=True)
 class Table:
-    """How a command shows each item of its JSON: of a list, or the whole. With an exit code of `also`, it has answered,
-    too, and something is wrong there."""
+    """How a command shows its JSON: each item of a list, or the whole. An exit code in `also` is an answer, too, and
+    means that something is wrong there."""
 
     headers: Sequence[str]
     row: Callable[[Any], Sequence[object]]
     also: Collection[int] = ()
 
     def items(self, said: Any) -> list[tuple[Any, Sequence[object]]]:
-        """Return each item with its row. Raises if one is not as this lager writes it."""
+        """Return each item with its row. Raises if an item does not have the form of this version."""
         return [(item, self.row(item)) for item in (said if isinstance(said, list) else [said])]
 
 
@@ -69,7 +69,7 @@ def show(names: str, typed: list[str], table: Table, limit: float = LIMIT) -> in
 
 
 def act(names: str, typed: list[str], limit: float = LIMIT) -> int:
-    """Run a command that acts on all boxes, and show what each of them says. Return 1 if one of them failed."""
+    """Run a command that acts on all boxes, and show the output of each. Return 1 if one of them failed."""
     shown = output.GrowingTable(("BOX", "RESULT"))
     failed = False
     for answer in as_they_come(box_table.find_several(names), typed, str.splitlines, limit):
@@ -82,7 +82,7 @@ def act(names: str, typed: list[str], limit: float = LIMIT) -> int:
 
 
 def _add(shown: output.GrowingTable, answer: BoxAnswer, limit: float) -> None:
-    """Show the rows of the answer; of a box without one, why."""
+    """Show the rows of the answer, or the reason why there is none."""
     if answer.problem is None:
         shown.add([(answer.box.name, *row) for _, row in answer.said])
     elif isinstance(answer.problem, Late):

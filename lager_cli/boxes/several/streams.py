@@ -1,4 +1,4 @@
-"""Follows a command that never ends on many boxes: one ssh for each, which connects again after it was lost."""
+"""Follows a command that never ends on many boxes, with an ssh connection to each that is made again after a loss."""
 
 import contextlib
 import json
@@ -67,7 +67,7 @@ def followed(
 
 
 class _End:
-    """Says all threads that it is time to end: a descriptor that stays readable from then on."""
+    """Tells all threads to end: a descriptor that stays readable from then on."""
 
     def __init__(self) -> None:
         self.fd = os.eventfd(0)
@@ -76,7 +76,7 @@ class _End:
         os.eventfd_write(self.fd, 1)
 
     def wait(self, seconds: float = 0.0) -> bool:
-        """Wait at most so long; return whether it is time."""
+        """Wait at most this many seconds; return whether it is time to end."""
         return bool(select.select([self.fd], [], [], seconds)[0])
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class _End:
 
 
 class _Stream:
-    """What one box says, line by line."""
+    """The output of one box, line by line."""
 
     def __init__(
         self,
@@ -120,7 +120,8 @@ class _Stream:
             self._told(answer)
 
     def _connect(self) -> None:
-        """Follow the box over one connection, until that is lost or the end. Raises LagerError that says why."""
+        """Follow the box over one connection, until the end or until the connection is lost. Raises LagerError with the
+        reason."""
         with ExitStack() as stack:
             err = stack.enter_context(os.fdopen(os.memfd_create("errors"), "w+b"))
             reader, writer = os.pipe()
@@ -152,7 +153,7 @@ class _Stream:
         return session
 
     def _followed(self, session: BoxSession, err: BinaryIO) -> int:
-        """Carry what the box says until the command has ended; return its exit code."""
+        """Carry the output of the box until the command has ended; return its exit code."""
 
         def check() -> float:
             if self._goodbye.is_over():
@@ -175,7 +176,7 @@ class _Stream:
 
 
 class _Goodbye:
-    """The end, as a party to wait for: it interrupts the command on the box, which then has a moment to end."""
+    """The end, as a party of the multiplexer: it interrupts the command on the box, which then has a moment to end."""
 
     def __init__(self, session: BoxSession, end: _End) -> None:
         self._session, self._end = session, end
@@ -194,7 +195,7 @@ class _Goodbye:
 
 
 class _Lines:
-    """The lines that come out of a pipe, as a party to wait for."""
+    """The lines that arrive through a pipe, as a party of the multiplexer."""
 
     def __init__(self, box: Box, fd: int, take: Callable[[bytes], None]) -> None:
         self._box, self._fd, self._take = box, fd, take

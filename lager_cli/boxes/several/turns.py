@@ -1,4 +1,4 @@
-"""Decides when each of many boxes is connected to, so that each has an honest chance to answer within its limit."""
+"""Decides when to connect to each of many boxes, so that each box has a fair chance to answer within its limit."""
 
 import math
 import os
@@ -14,11 +14,12 @@ _QUIET_SECONDS = 1.0
 
 
 class Turns:
-    """How many connections are begun at a time. All methods may be called from any thread.
+    """Limits how many connections are made at a time. All methods may be called from any thread.
 
-    At first few, as fits the processors of this machine. All may share one bottleneck, where N of them take N times as
-    long as one. So each answer tells how many could have begun and still have had a third of the limit, and the number
-    moves there. A box that is silent for much longer than others took costs no processor time: it is counted no longer.
+    At first there are few, by the number of processors of this machine. All may share one bottleneck, where N
+    connections take N times as long as one. Therefore each answer shows how many could have been made within a third of
+    the limit, and the number moves towards that. A box that is silent for much longer than others costs no processor
+    time, so it is no longer counted.
     """
 
     def __init__(self, limit: float, cores: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +39,7 @@ class Turns:
         return self._due
 
     def take(self, box: Hashable, seconds: float = math.inf) -> bool:
-        """Wait at most so long until it is the box's turn to be connected to; return whether it is. Then call `end`."""
+        """Wait at most this many seconds for the turn of a box; return whether it has come. If so, call `end` later."""
         ends = self._clock() + seconds
         with self._changed:
             while (wait := self._wait()) > 0 or self._closed:
@@ -51,7 +52,8 @@ class Turns:
             return True
 
     def end(self, box: Hashable, *, answered: bool) -> None:
-        """Let the next begin. `answered`: lager on the box has answered, so that its time tells how quick all are."""
+        """Let the next box begin. `answered` means that lager on the box has answered, so that its time counts for the
+        estimate."""
         with self._changed:
             beside = max(self._beside.pop(box), len(self._counted()))
             seconds = self._clock() - self._began.pop(box)
@@ -62,19 +64,19 @@ class Turns:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let no more begin."""
+        """Let no further box begin."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _learn(self, seconds: float, beside: int) -> None:
-        """Learn from an answer that took so long while so many were waited for."""
+        """Adapt the number of connections after an answer, by its time and the number of boxes that were waited for."""
         self._longest = max(self._longest, seconds)
         fair = int(beside * self._limit / _SHARE / max(seconds, 0.001))
         self._bound = max(1, min(max(fair, self._bound - _SLOWER), self._bound + _FASTER, _MOST))
 
     def _counted(self) -> list[float]:
-        """Return how long each that is not silent has been waited for, the oldest last."""
+        """Return how long each box that is not silent has been waited for, the oldest last."""
         now = self._clock()
         return sorted(age for began in self._began.values() if (age := now - began) < self._quiet())
 

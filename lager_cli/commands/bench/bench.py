@@ -99,7 +99,7 @@ def _missing(command: str) -> click.UsageError:
 
 
 def _pass_on(child: "subprocess.Popen[bytes]", number: int) -> None:
-    """Send a signal on; not SIGINT and SIGQUIT of a terminal, which the kernel sends to the command as well."""
+    """Forward a signal, except SIGINT and SIGQUIT of a terminal, which the kernel also sends to the command."""
     if number not in (signal.SIGINT, signal.SIGQUIT) or not _in_foreground():
         child.send_signal(number)
 

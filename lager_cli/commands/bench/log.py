@@ -161,7 +161,7 @@ def _set(stop: "asyncio.Future[int]", number: int) -> None:
 
 
 class _Lines:
-    """Lines of JSON, for the desk that asked for them."""
+    """Prints rows as lines of JSON, for a `lager log` on another machine."""
 
     def add(self, row: Row) -> None:
         output.say_now(line_of(row))

@@ -133,7 +133,7 @@ def drivers(as_json: bool) -> int:
 
 
 def _guards(net: NetConfig) -> dict[str, str]:
-    """Return what guards each limit of a net: hardware, which is the instrument itself beside lager, or software."""
+    """Return what enforces each limit of a net: hardware (the instrument and lager) or software (only lager)."""
     from lager.instruments.holdings import driver_class
 
     driver = driver_class(net)
@@ -147,7 +147,7 @@ def _word(result: dict[str, Any]) -> str:
 
 
 def _sum(results: list[dict[str, Any]]) -> str:
-    """Return how many instruments are as the nets file says, and which nets cannot be used."""
+    """Return the line with the number of instruments that match the nets file, and the nets that cannot be used."""
     failed = [one for one in results if one["error"]]
     fine = len(results) - len(failed)
     if not failed:

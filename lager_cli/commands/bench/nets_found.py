@@ -95,7 +95,7 @@ class _Scan:
 
 
 def _distinct(found: Any) -> list[Found]:
-    """Leave out what was found at a second address, which the serial number in *IDN? tells."""
+    """Leave out instruments that were found at a second address, by the serial number in *IDN?."""
     kept: dict[str, Found] = {}
     for one in found:
         serial = one.identity.split(",")[2].strip() if one.identity.count(",") > 1 else ""
@@ -181,7 +181,7 @@ def _refuse_known(name: str, address: str, nets: Nets) -> None:
 
 
 def _asked_model(nets: Nets, address: str, type: NetType) -> str:
-    """Return the model at the address: that of the nets file, else what the instrument says."""
+    """Return the model at the address, from the nets file or else from the instrument."""
     try:
         serial = places.is_serial(address)
     except ValueError as problem:

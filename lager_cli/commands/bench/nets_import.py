@@ -58,7 +58,7 @@ def import_(file: Path, target: Path | None) -> int:
 
 
 def _told(net: NetConfig) -> str:
-    """Return in one line what a net is."""
+    """Return the description of a net in one line."""
     channel = "" if net.channel is None else f", channel {net.channel}"
     settings = net.limits.as_dict() | dict(net.options)
     kept = "".join(f", {key} {f'{value:g}' if isinstance(value, float) else value}" for key, value in settings.items())

@@ -1,4 +1,4 @@
-"""`lager off`: the red button."""
+"""`lager off`: switches off the outputs of the bench."""
 
 import os
 from typing import Any
@@ -63,7 +63,7 @@ def _switched_off(nets: list[NetConfig], path: str) -> list[dict[str, Any]]:
 
 
 def _of(net: NetConfig, rows: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
-    """Return the row of a net; lagerd may have answered for its whole instrument."""
+    """Return the row of a net; lagerd may have answered for the whole instrument."""
     key = net.instrument.key
     row = rows.get((key, net.name)) or rows.get((key, "")) or {"off": False, "done": "", "reason": "no answer"}
     return {**row, "instrument": key, "net": net.name, "name": net.instrument.name}

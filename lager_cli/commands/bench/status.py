@@ -81,7 +81,7 @@ def _table() -> "Table":
 
 
 def _nets() -> tuple[list[NetConfig], str]:
-    """Return the nets of the bench, and what is wrong with the nets file."""
+    """Return the nets of the bench, and the problem of the nets file."""
     try:
         found = nets_file.load()
         return without_safe(list(found.nets.values())), " ".join(str(error) for error in found.rejected)

@@ -117,7 +117,7 @@ def gpo(words: tuple[str, ...], hold: bool, as_json: bool, wait: float, through:
 
 
 class _Lowered(tuple[str, ...]):
-    """Words that are found in any case."""
+    """Words that match in any case."""
 
     __slots__ = ()
 

@@ -56,7 +56,7 @@ def return_(instrument: str) -> int:
 
 
 def _found(name: str, *, lent: bool) -> Any:
-    """Return the lease of an instrument, which is named as in the nets file, by its key or by its net."""
+    """Return the lease of an instrument, given its name in the nets file, its key, or the name of its net."""
     held = [one for one in ask("List", name=INSTRUMENTS)[0] if not one.get("quarantined")]
     fitting = [one for one in held if name in (one["name"], one["instrument"], one["net"])]
     chosen = [one for one in fitting if bool(one.get("lent_to"))] or ([] if lent else fitting)

@@ -16,7 +16,7 @@ from lager_cli.options import default_nets
 def placed(type: NetType, words: tuple[str, ...], others: Container[str]) -> tuple[str, tuple[str, ...]]:
     """Return the net that the words name, and the words after it.
 
-    If the first word is one of `others`, such as an action, and no net has this name, the default net is meant. Raises
+    If the first word is one of `others`, such as an action, and no net has this name, use the default net. Raises
     UsageError if there is none.
     """
     if words and (words[0] not in others or words[0] in names()):

@@ -106,7 +106,7 @@ def _known_action(word: str, actions: Mapping[str, Action], context: click.Conte
 
 
 class _Action(Word):
-    """The action of a command, or its value where the net is left out; it is checked once that is known."""
+    """The action of a command, or its value if the net is left out; it is checked once the net is known."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return value
@@ -157,7 +157,7 @@ def single(
 
 
 class _Numbers:
-    """All words that are a number in a unit."""
+    """Accepts all words that are a number in a unit."""
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
@@ -167,8 +167,8 @@ class _Numbers:
 
 
 def show(net: str, action: str, result: Any, unit: str, as_json: bool, id: str = "") -> None:
-    """Print a state as its fields and a number with its unit; print nothing for None. `id` is that of the pause through
-    which it was done."""
+    """Print a state as its fields, and a number with its unit; print nothing for None. `id` is the pause through which
+    the action was done."""
     if as_json:
         plain = asdict(result) if is_dataclass(result) and not isinstance(result, type) else {action: result}
         output.print_json({"net": net, **plain, **({"through": id} if id else {})})

@@ -136,7 +136,7 @@ def _row(lease: "LeaseDetails") -> tuple[object, ...]:
 
 
 def _state(lease: "LeaseDetails") -> str:
-    """Return the pauses of the holder and whether it is lent, or why the instrument cannot be used. An older box tells
+    """Return the pauses of the holder and whether the instrument is lent, or why it cannot be used. An older box gives
     no reason."""
     quarantined = "quarantined: " if lease.get("quarantined") else ""
     lent = [f"lent to {lease['lent_to'].replace('*', 'all members')}"] if lease.get("lent_to") else []

@@ -46,7 +46,7 @@ def ask(net: str, type: NetType, action: str, value: Any, wait: float) -> tuple[
 
 
 def call(config: NetConfig, action: str, value: Any = None) -> dict[str, Any]:
-    """Return what the script answered for this net; see `call_for`."""
+    """Return the answer of the script for this net; see `call_for`."""
     arguments = described(config) | ({} if value is None else {"value": value})
     return call_for(config.instrument.key, config.name, action, arguments)
 
@@ -61,7 +61,7 @@ def identity(key: str) -> str | None:
 
 
 def call_for(key: str, net: str, action: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return what the script that holds the instrument answered.
+    """Return the answer of the script that holds the instrument.
 
     Raises NoSuchInstrument if the instrument is free, InstrumentBusy if its holder is not paused, and what the action
     raises.

@@ -31,7 +31,7 @@ _LINE_ENDINGS = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
 
 
 class _FlowControl(click.ParamType[str]):
-    """The type of an option for flow control; RTS/CTS is rtscts, too."""
+    """The type of an option for flow control; also accepts RTS/CTS for rtscts."""
 
     name = "flow control"
 
@@ -188,7 +188,7 @@ class _Line:
         return time.monotonic() - self._heard >= self._quiet_for
 
     def _take(self) -> bool:
-        """Read our standard input; return False when it is time to leave."""
+        """Read standard input; return False when it is time to leave."""
         terminal = _on_terminal()
         try:
             keys = os.read(0, 4096)

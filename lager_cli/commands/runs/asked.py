@@ -1,4 +1,4 @@
-"""What `lager python` is asked to do: its words in order, parsed, and which of them go together."""
+"""The command line of `lager python`: parses its words, and checks which options can be combined."""
 
 from dataclasses import dataclass
 
@@ -93,7 +93,7 @@ class Asked:
 
     @property
     def flag(self) -> str:
-        """The flag of Python that says what the script is: -m, -c, or none."""
+        """Return the flag of Python for the script: -m, -c, or none."""
         return "-m" if self.module else "-c" if self.code else ""
 
 

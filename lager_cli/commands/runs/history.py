@@ -178,7 +178,8 @@ def _no_time(text: str) -> LagerError:
 def parse(lines: bytes, *, with_box: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the records in the output of `journalctl --output=json`. Skips what cannot be parsed.
 
-    `with_box` adds `box`, the host name that the journal vouches for, and yields what was uploaded twice once.
+    `with_box` adds `box`, the host name that journald has recorded, and yields records that were uploaded twice only
+    once.
     """
     seen: set[object] = set()
     for line in lines.split(b"\n"):
@@ -196,9 +197,10 @@ def parse(lines: bytes, *, with_box: bool = False) -> Iterator[dict[str, Any]]:
 
 
 def _is_known(entry: dict[str, Any], seen: set[object]) -> bool:
-    """Return whether an equal record was there before: an upload that was cut off sends again what had no answer yet.
+    """Return whether an equal record was seen before: after an interruption, an upload sends again what was not
+    acknowledged.
 
-    A collector gives each record that it stores a place of its own, so these fields differ.
+    The collector sets some fields of each record that it stores, so these fields differ.
     """
     own = sorted((key, value) for key, value in entry.items() if key not in _PLACE)
     same = hashlib.sha256(json.dumps(own).encode()).digest()
@@ -210,7 +212,8 @@ def _is_known(entry: dict[str, Any], seen: set[object]) -> bool:
 def _bus_record(entry: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a caller that the bus itself refused, or for whom it started lagerd; empty for other lines.
 
-    The uid comes before what the caller can choose, and the first match before what the recipient can choose.
+    The uid precedes the text that the caller can choose, and the first match precedes the text that the recipient can
+    choose.
     """
     said, foreign = _text(entry["MESSAGE"]), _is_foreign(entry)
     if (started := _STARTED_BY_BUS.match(said)) is not None:
@@ -248,7 +251,7 @@ def _own_machine() -> str:
 
 
 def _concerns_us(refused: re.Match[str], foreign: bool) -> bool:
-    """Return whether the message was for lagerd, by one of its names, or looked like one of ours."""
+    """Return whether the message was for lagerd, by one of its names, or looked like one of lager's."""
     if any(refused[part].startswith("com.lager.") for part in ("interface", "destination")):
         return True
     with contextlib.suppress(KeyError):
@@ -263,8 +266,8 @@ def _is_member(user: str) -> bool:
 
 
 def _is_lagerds(entry: dict[str, Any]) -> bool:
-    """Return whether the entry was selected as one of lagerd or of its notifier. A field may occur twice, once with a
-    session's value."""
+    """Return whether the entry was selected as a record of lagerd or of its notifier. A field may occur twice, once
+    with a session's value."""
     ids = entry.get("MESSAGE_ID")
     unit = entry.get("_SYSTEMD_UNIT", _UNIT)
     return unit in (_UNIT, _NOTIFY_UNIT) and LOST not in (ids if isinstance(ids, list) else [ids])
@@ -279,7 +282,7 @@ def _lagerds(entry: dict[str, Any]) -> dict[str, Any]:
 def _sessions(entry: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a lost connection; empty for any other entry.
 
-    Any user can write to the journal, so the entry counts only if its user is the one that the journal vouches for.
+    Any user can write to the journal, so the entry counts only if journald has recorded the same user.
     """
     said = _lagerds(entry)
     uid = int(entry["_UID"])

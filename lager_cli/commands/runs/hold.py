@@ -1,4 +1,4 @@
-"""`lager hold`: claims nets for a run that another machine is about to start here. Not for interactive use."""
+"""`lager hold`: claims nets for a run that another machine will start here. Not for interactive use."""
 
 import json
 import sys
@@ -18,9 +18,9 @@ from lager_cli.runs.reservation import Reservation
 @click.option("--script", required=True)
 @click.argument("nets", nargs=-1, required=True)
 def hold(run_id: str, script: str, nets: tuple[str, ...]) -> int:
-    """Claim the nets whenever a line {"wait": SECONDS} comes; say in a line whether that succeeded.
+    """Claim the nets after each line {"wait": SECONDS} on standard input; print a line with the result.
 
-    What is claimed is released at the end of standard input.
+    The claims are released at the end of standard input.
     """
     held: list[Reservation] = []
     for line in sys.stdin:

@@ -143,7 +143,7 @@ def python(context: click.Context, /, **options: Any) -> int:
 
 
 def _there(asked: Asked, box: str, words: list[str]) -> int:
-    """Run the command on a box, with these words."""
+    """Run the command with these words on a box."""
     from lager_cli.boxes import remote
     from lager_cli.boxes.names import box_groups
 

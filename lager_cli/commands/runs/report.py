@@ -52,7 +52,7 @@ def report(run: str | None, form: str | None) -> None:
 
 
 def gathered(record: Record) -> dict[str, Any]:
-    """Return the report of a run; see `collect`. Reads the journal, and notes on standard error if it may not."""
+    """Return the report of a run; see `collect`. Reads the journal; prints a note on standard error if it may not."""
     events: list[dict[str, Any]] = []
     try:
         events = report_records.recorded(record)
@@ -96,7 +96,7 @@ def _notes(id: str) -> list[bytes]:
 
 
 def _output(id: str) -> dict[str, Any]:
-    """Return what the run wrote, if that was kept; of a long output the end."""
+    """Return the output of the run if it was kept; of a long output, only the end."""
     log = OutputLog(id)
     try:
         reader = Reader(log)

@@ -1,4 +1,4 @@
-"""What lagerd recorded of a run. Some of it comes after the run has ended, and is waited for."""
+"""The records of lagerd about a run. Some are written after the run has ended, so this waits for them."""
 
 import contextlib
 import time
@@ -27,8 +27,8 @@ _BY_A_PERSON = ("cleared", "off", "refused")  # after the end, these are no part
 def recorded(run: Record) -> list[dict[str, Any]]:
     """Return the records of a run, oldest first. Raises LagerError if the journal cannot be read.
 
-    Just after the end, blocks until lagerd has made the run's instruments safe, and the journal shows the end of all
-    that began: half a minute at most, usually no longer than one look takes.
+    Directly after the end of the run, blocks until lagerd has made the run's instruments safe, and the journal has the
+    end of each pause and claim: at most half a minute, usually no longer than one query.
     """
     ends, settled, unsafe = time.monotonic() + _WAIT_SECONDS, 0.0, set[str]()
     while True:
@@ -55,7 +55,7 @@ def _read(id: str, started: float, ended: float | None) -> list[dict[str, Any]]:
 
 
 def _being_made_safe(id: str) -> set[str]:
-    """Return the instruments that lagerd makes safe for this run; none if no lagerd runs, or it does not answer."""
+    """Return the instruments that lagerd makes safe for this run; none if lagerd is not running or does not answer."""
     with contextlib.suppress(LagerError, OSError):
         where = address.choose()
         if where.embedded and not address.listening(address.embedded_folder() / "bus"):
@@ -66,7 +66,7 @@ def _being_made_safe(id: str) -> set[str]:
 
 
 def is_whole(records: Sequence[dict[str, Any]], unsafe: set[str]) -> bool:
-    """Return whether the records have the end of all that began, and of the `unsafe` what became of them."""
+    """Return whether the records have the end of each pause and claim, and the result for the `unsafe` instruments."""
     begun: Counter[object] = Counter()
     for one in records:
         event, pause, instrument = one["event"], one.get("breakpoint"), one.get("instrument")

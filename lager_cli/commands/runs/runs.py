@@ -97,7 +97,7 @@ def _row(run: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _with_interpreter(run: dict[str, Any]) -> str:
-    """Return how to name the interpreter of a run, if it is not lager's own. An older box does not tell it."""
+    """Return the name of the interpreter of a run, if it is not lager's own. An older box does not report it."""
     return f" (with {run['interpreter']})" if run.get("interpreter") else ""
 
 

@@ -217,7 +217,7 @@ def _lagerd() -> str:
 
 
 def _in_group() -> bool | None:
-    """Return whether this user may reach lagerd; None if the group does not exist because lagerd is not installed."""
+    """Return whether this user may call lagerd; None if the group does not exist because lagerd is not installed."""
     if os.geteuid() == 0:
         return True
     try:

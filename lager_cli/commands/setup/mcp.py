@@ -1,4 +1,4 @@
-"""`lager mcp`: lets an assistant look at the bench, by the Model Context Protocol."""
+"""`lager mcp`: lets an assistant inspect the bench through the Model Context Protocol."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""`lager notify`: tell people who are away what happens on the bench."""
+"""`lager notify`: sends messages about the bench to people who are away."""
 
 import asyncio
 from pathlib import Path

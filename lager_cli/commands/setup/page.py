@@ -1,4 +1,4 @@
-"""`lager page`: where the page of the bench is, which Cockpit shows in a browser."""
+"""`lager page`: prints the address of the page of the bench, which Cockpit shows in a browser."""
 
 import re
 import socket

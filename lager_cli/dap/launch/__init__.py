@@ -1,1 +1,1 @@
-"""Scripts that an editor starts."""
+"""Starts scripts for an editor."""

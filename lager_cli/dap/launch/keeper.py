@@ -1,4 +1,4 @@
-"""The process between an adapter and the run that it has launched. It outlives the adapter, however that ends.
+"""The process between an adapter and the run that it has launched. It outlives the adapter, even if that is killed.
 
     python keeper.py LEASH PIPE... -- COMMAND...
 
@@ -69,7 +69,7 @@ class Keeper:
         return [fd for fd, _ in self._poll.poll(None if left == math.inf else max(left, 0) * 1000)]
 
     def _hear(self) -> bool:
-        """Do what the leash says. Return whether it has ended."""
+        """Carry out what arrives through the leash. Return whether it has ended."""
         word = os.read(self._leash, 1)
         if word == RELEASE:
             self._released = True
@@ -87,7 +87,8 @@ class Keeper:
 
 
 def _leave_session() -> None:
-    """Get out of the way of the editor: no signal of its terminal, none of its pipes, no folder in use."""
+    """Separate this process from the editor: it gets no signal of the editor's terminal, and keeps no pipe and no
+    folder in use."""
     os.setsid()
     os.chdir("/")
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -74,7 +74,7 @@ class Launched:
 
     async def end(self) -> None:
         """End the run, as `lager python` does at SIGTERM: the script is interrupted first, so that it can clean up.
-        Its output is still passed on to who awaits `ended`."""
+        Its output is still passed on to the caller that awaits `ended`."""
         self._say(keeper.END)
         if self._process is not None:
             try:

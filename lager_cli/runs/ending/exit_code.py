@@ -1,4 +1,5 @@
-"""Tells lagerd the exit code of a script: only its parent knows it, and it decides whether the script crashed."""
+"""Passes the exit code of a script to lagerd: only the parent knows the code, which decides whether the script
+crashed."""
 
 import contextlib
 import os

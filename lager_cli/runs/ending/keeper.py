@@ -18,7 +18,7 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Keeper:
-    """Create it before this process has other threads: it forks."""
+    """The keeper of a run. Create it before this process has other threads, because it forks."""
 
     def __init__(self, script: int, run_id: str) -> None:
         """Keep the run whose script is the child `script`, for which this process has not waited yet."""
@@ -65,7 +65,8 @@ def _keep(
 
 
 def _hold_nothing_but(needed: set[int]) -> None:
-    """Close all other descriptors: a reader of the run's pipes must see their end, and our folder must not be busy."""
+    """Close all other descriptors, so that a reader of the run's pipes sees their end, and the current folder is not in
+    use."""
     os.chdir("/")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
@@ -76,7 +77,8 @@ def _hold_nothing_but(needed: set[int]) -> None:
 
 
 def _rename(name: str) -> None:
-    """Write `name` over our arguments, so that killing `lager python` by its command line does not kill us, too."""
+    """Overwrite the arguments of this process with `name`, so that killing `lager python` by its command line does not
+    kill the keeper."""
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end: proc(5)
     with open("/proc/self/mem", "r+b", buffering=0) as memory:

@@ -87,7 +87,8 @@ def _signal(record: Record, number: int) -> int:
 
 
 def _is_kept(record: Record) -> bool:
-    """Return whether the run is all that its keeper started; else it is the script and its descendants."""
+    """Return whether the run consists of all processes that its keeper started; otherwise it is the script and its
+    descendants."""
     return record.detached and record.keeper.is_alive()
 
 

@@ -268,7 +268,7 @@ def test_a_secret_is_in_no_message_and_in_no_list_of_processes(
                     assert SECRET.encode() not in file.read()
             except OSError:
                 continue
-    notes.err.expect("not tried again")
+    notes.err.expect("giving up")
     failed = lager("notify", "test", "--config", configured(there.url))
     assert failed.returncode == 1
     assert "url 1 (json) failed: Failed to send JSON POST notification: Internal server error" in failed.stderr

@@ -38,11 +38,11 @@ def test_each_box_comes_once_in_its_order(named: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("named", "why"),
     [
-        ("@rack", r"no group of boxes @rack\. Did you mean @rack2\?"),
-        ("@", "name comes after the @"),
+        ("@rack", r"Unknown group @rack\. Did you mean @rack2\?"),
+        ("@", "name of the group is missing after @"),
         ("x*", r"No configured box matches 'x\*'"),
         ("@round", "contains itself"),
-        ("a,@nothing", "no group of boxes @nothing"),
+        ("a,@nothing", "Unknown group @nothing"),
         ("@empty", "@empty contains no boxes"),
         ("@empty,@empty", "@empty,@empty contains no boxes"),
     ],

@@ -135,7 +135,7 @@ def test_it_is_said_once_that_no_limits_apply(capsys: pytest.CaptureFixture[str]
     for _ in range(2):
         with scope():
             pass
-    assert capsys.readouterr().err.count("sends it (DS1054Z at TCPIP::127.0.0.1::") == 1
+    assert capsys.readouterr().err.count("sends any command to it (DS1054Z at TCPIP::127.0.0.1::") == 1
 
 
 def test_it_is_not_open_beside_another_net_of_its_instrument() -> None:

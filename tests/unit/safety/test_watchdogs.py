@@ -500,7 +500,7 @@ def test_a_t7_gets_the_safe_state_of_each_guarded_net_in_its_registers() -> None
 def test_a_t7_that_does_not_take_its_watchdog_is_named_with_the_register() -> None:
     for place in (61600, 61604, 61652):
         memory: Any = Memory(takes_none=place)
-        with pytest.raises(Rejected, match=rf"daq1 does not take .*\(registers \[{place}\]\)"):
+        with pytest.raises(Rejected, match=rf"daq1 did not accept .*\(registers \[{place}\]\)"):
             set_watchdog(memory, guarded_nets())
     memory = Memory(takes_none=61600)
     memory.kept[61600] = 1
