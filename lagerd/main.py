@@ -22,7 +22,7 @@ from lager.process import children
 from lager.process.end_signals import until_told
 from lagerd import config
 from lagerd.breakpoints.interface import Breakpoints
-from lagerd.breakpoints.kept_pauses import KeptPauses
+from lagerd.breakpoints.table.kept_pauses import KeptPauses
 from lagerd.callers.clients import Clients
 from lagerd.instruments.interface import Instruments
 from lagerd.instruments.leases.files import kept_claims

@@ -12,7 +12,7 @@ from lager.contract import NETS_FILE
 from lager.errors import BusError, LagerError
 from lagerd import config
 from lagerd.breakpoints.interface import Breakpoints
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers import polkit
 from lagerd.callers.bench_groups import BenchGroups
 from lagerd.callers.call_limit import CallLimit
@@ -66,8 +66,8 @@ class Service:
         breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit
         instruments.hooks.spend = self._change_limit.spend
         breakpoints.hooks.may_open_console = self._may_open_console
-        instruments.hooks.settled = breakpoints.settled
-        instruments.hooks.away = breakpoints.away
+        instruments.hooks.settled = breakpoints.returning.settled
+        instruments.hooks.away = breakpoints.returning.away
         instruments.hooks.may_set = self._may_set
         if path:
             instruments.hooks.may_use = BenchGroups(NETS_FILE).check

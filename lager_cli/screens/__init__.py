@@ -1,1 +1,1 @@
-"""What the live screens show, as lines; and a full screen that scrolls them. They know no bus."""
+"""What the live screens show, as lines; and a full screen that scrolls them."""

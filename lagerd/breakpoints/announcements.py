@@ -18,9 +18,9 @@ from typing import Any
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lagerd.breakpoints.hooks import PauseHooks
-from lagerd.breakpoints.kept_pauses import KeptPauses
-from lagerd.breakpoints.pauses import Pause, Pauses
-from lagerd.breakpoints.steps import Steps
+from lagerd.breakpoints.table.kept_pauses import KeptPauses
+from lagerd.breakpoints.table.pauses import Pause, Pauses
+from lagerd.breakpoints.table.steps import Steps
 from lagerd.callers.clients import Client
 from lagerd.events import ENDS, Event
 

@@ -11,8 +11,8 @@ from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.errors import AccessDenied, AmbiguousId, NotInteractive, TooMany
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
-from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
+from lagerd.breakpoints.table.pauses import Pause, Pauses
 from lagerd.callers.clients import Client, Clients
 
 

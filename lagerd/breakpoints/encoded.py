@@ -6,7 +6,7 @@ from typing import Any
 
 from lager.bus.transport.marshalled import Number, entries, listed
 from lager.bus.transport.wire import Marshalled, details, dicts
-from lagerd.breakpoints.pauses import Pause, Pauses
+from lagerd.breakpoints.table.pauses import Pause, Pauses
 
 _Changing = tuple[tuple[str, ...], tuple[str, ...], int, int]
 _remaining = Number("remaining")

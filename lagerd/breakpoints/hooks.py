@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lager.contract import DEFAULT_TIMEOUT, LONGEST_RUN
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import Event
 

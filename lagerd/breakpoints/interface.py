@@ -14,7 +14,7 @@ from lager.bus.interfaces import LATER, Interface, Outcome, Runner
 from lager.bus.received import Call
 from lager.bus.transport.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
-from lager.errors import AccessDenied, InvalidArgument, NoSuchBreakpoint, TooMany
+from lager.errors import AccessDenied, InvalidArgument, TooMany
 from lager.process.system import user_name
 from lager.wording.text import printable
 from lagerd import introspection
@@ -23,14 +23,14 @@ from lagerd.breakpoints.announcements import Announcements
 from lagerd.breakpoints.consoles import ConsoleAccess
 from lagerd.breakpoints.encoded import EncodedPauses
 from lagerd.breakpoints.hooks import PauseHooks, PauseSettings
-from lagerd.breakpoints.kept_pauses import KeptPauses
-from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
-from lagerd.breakpoints.steps import Steps
+from lagerd.breakpoints.returning import Returning
+from lagerd.breakpoints.table.kept_pauses import KeptPauses
+from lagerd.breakpoints.table.pauses import Pause, Pauses, ended_of, from_details, remaining_of
+from lagerd.breakpoints.table.steps import Steps
 from lagerd.callers.clients import HOWS, Client, Clients
 from lagerd.callers.run_kills import RunKills
 from lagerd.events import Event
 
-_SETTLING = 1.0
 _LOOK_AGAIN = 5.0  # seconds, for pauses that have not returned
 _INPUT_LENGTH = 4096
 _LONG_LIST = 100  # pauses; the broker needs some milliseconds to pass such a list on
@@ -54,11 +54,12 @@ class Breakpoints:
         self._encoded = EncodedPauses(self.pauses, lambda pause: self.hooks.instruments(pause))
         self._calls: dict[str, Call] = {}
         self._coming: Counter[str] = Counter()  # Pause calls whose client is not known yet, by sender
-        self._arrivals: list[asyncio.Future[None]] = []
-        self._settled_at = loop.time() + _SETTLING
-        self._consoles = ConsoleAccess(self.bus, self.clients, self.pauses, self.settings, self.hooks, self._found)
+        self.returning = Returning(self.pauses, self.kept)
+        self._consoles = ConsoleAccess(
+            self.bus, self.clients, self.pauses, self.settings, self.hooks, self.returning.found
+        )
         self._questions = questions.Questions(
-            self.clients, self._found, self._end, lambda client: self.hooks.admit(client)
+            self.clients, self.returning.found, self._end, lambda client: self.hooks.admit(client)
         )
         self._kills = RunKills(
             self.bus, self.clients, lambda client: self.hooks.admit(client), lambda *what: self.hooks.killed(*what)
@@ -135,7 +136,7 @@ class Breakpoints:
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))
         self._announcements.record(Event.PAUSED, pause, client, {"again": returns})
-        self._arrived()
+        self.returning.arrived()
         return LATER
 
     def _ended_alone(self, pause: Pause, client: Client, details: dict[str, Any], returns: bool) -> Outcome:
@@ -154,7 +155,7 @@ class Breakpoints:
             self.kept.drop(pause)
             pause.began += max(time.monotonic() - max(ended_of(details), pause.began), 0.0)  # the pause ended then
             self._announcements.record_end(reason, pause, by, answer or questions.default_of(pause, reason))
-            self._arrived()
+            self.returning.arrived()
         return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
 
     def record_lost(self) -> None:
@@ -239,7 +240,7 @@ class Breakpoints:
     def continue_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """Handle the call at once if there is nothing to wait for, because a person waits for the reply."""
         client = self.clients.known(call.sender)
-        if client is None or not self._is_settled:
+        if client is None or not self.returning.is_settled:
             return self._continue_later(call)
         self.hooks.admit(client)
         return self._continue(call, self.pauses.find(call.args[0], client.uid), client)
@@ -247,7 +248,7 @@ class Breakpoints:
     async def _continue_later(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
-        return self._continue(call, await self._found(call.args[0], client.uid), client)
+        return self._continue(call, await self.returning.found(call.args[0], client.uid), client)
 
     def _continue(self, call: Call, found: list[Pause], client: Client) -> Outcome:
         resumable = [pause for pause in found if questions.may_continue(pause)]
@@ -262,7 +263,7 @@ class Breakpoints:
     async def continue_all(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
         self.hooks.admit(client)
-        await self.settled()
+        await self.returning.settled()
         found = [pause for pause in self.pauses if questions.may_continue(pause)]
         for pause in found:
             self._end(pause, "continued", client)
@@ -273,7 +274,7 @@ class Breakpoints:
         self.hooks.admit(client)
         id, seconds = call.args
         left = []
-        for pause in await self._found(id, client.uid):
+        for pause in await self.returning.found(id, client.uid):
             left.append(self.pauses.extend(pause, seconds))
             self._tell_remaining(pause, client, "extended")
             self._announcements.record(Event.EXTENDED, pause, client, {"remaining": left[-1]})
@@ -282,10 +283,10 @@ class Breakpoints:
     def list_(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         if len(self.pauses) > _LONG_LIST and call.behind > _MOST_BEHIND:
             raise TooMany("Too many pending calls.", "Wait for an answer before asking for the next list.")
-        return self._listed() if self._is_settled else self._list_later()
+        return self._listed() if self.returning.is_settled else self._list_later()
 
     async def _list_later(self) -> Outcome:
-        await self.settled()
+        await self.returning.settled()
         return self._listed()
 
     def _listed(self) -> Outcome:
@@ -354,8 +355,6 @@ class Breakpoints:
     def _tell_script(self, pause: Pause, member: str, signature: str, *values: Any) -> None:
         self.bus.emit(BREAKPOINTS_PATH, BREAKPOINTS, member, signature, *values, to=pause.owner)
 
-    # Finding a pause by its id.
-
     def _own(self, call: Call) -> Pause | None:
         """Return the pause for which its script makes a call; None if it has ended, which the script may not know
         yet."""
@@ -363,44 +362,3 @@ class Breakpoints:
         if pause is not None and pause.owner != call.sender:
             raise AccessDenied(f"The pause {pause.id} belongs to another process.")
         return pause
-
-    async def _found(self, text: str, uid: int) -> list[Pause]:
-        """Return the pauses that a user means by an id. The user's own take precedence, even before they connect again
-        after a restart."""
-        while True:
-            if self._is_settled or not self.kept.is_away(text.strip().lower(), uid):
-                with contextlib.suppress(NoSuchBreakpoint):
-                    return self.pauses.find(text, uid)
-            if not await self._another_arrives():
-                return self.pauses.find(text, uid)
-
-    def away(self) -> list[str]:
-        """Return, in the first second after a restart, the ids of the earlier pauses that have not connected again."""
-        return [] if self._is_settled else self.kept.away()
-
-    async def settled(self) -> None:
-        """Wait until the scripts that were paused before a restart have connected again, at most until a second after
-        the start."""
-        while await self._another_arrives():
-            pass
-
-    async def _another_arrives(self) -> bool:
-        """In the first second after the start, wait until a paused script connects again; afterwards return False."""
-        if self._is_settled:
-            return False
-        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._arrivals.append(arrival)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self._settled_at):
-                await arrival
-        return True
-
-    @property
-    def _is_settled(self) -> bool:
-        return self.kept.are_back() or asyncio.get_running_loop().time() >= self._settled_at
-
-    def _arrived(self) -> None:
-        for arrival in self._arrivals:
-            if not arrival.done():
-                arrival.set_result(None)
-        self._arrivals.clear()

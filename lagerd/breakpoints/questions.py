@@ -8,7 +8,7 @@ from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.errors import AmbiguousId, InvalidArgument, LagerError, NoSuchBreakpoint
 from lager.wording.question import Answer, Question, from_details, shown
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers.clients import Client, Clients
 
 _REMEMBERED = 200

@@ -8,7 +8,7 @@ from typing import Any
 from lager.bus.facade import Bus
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import Failed, LagerError, NoDaemon, Refusal
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 
 _SECONDS = 5.0
 _LONGEST_ANSWER = 1 << 22  # bytes

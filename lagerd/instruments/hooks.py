@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import Event
 from lagerd.instruments.leases.lease import Lease

@@ -12,20 +12,22 @@ from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH
 from lager.errors import InstrumentBusy
 from lager.wording.text import printable
 from lagerd import introspection
-from lagerd.breakpoints import changes
-from lagerd.breakpoints.pauses import Pause, Pauses
+from lagerd.breakpoints.table import changes
+from lagerd.breakpoints.table.pauses import Pause, Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
+from lagerd.instruments.holders import Holders
 from lagerd.instruments.hooks import LeaseHooks
 from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details, safe_nets
 from lagerd.instruments.leases.files.kept_claims import Claims
-from lagerd.instruments.leases.files.lock_files import LeaseFiles, process_end
+from lagerd.instruments.leases.files.lock_files import LeaseFiles
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.refusal import refusal
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.borrowed_files import BorrowedFiles
 from lagerd.instruments.lending.lending import Lending
 from lagerd.instruments.lending.loans import Loan, LoanRecords, Loans
+from lagerd.instruments.listed_leases import ListedLeases
 from lagerd.instruments.reported_changes import Marks, ReportedChanges
 from lagerd.instruments.safety.handover import Handover
 from lagerd.instruments.safety.making_safe import MakingSafe
@@ -80,7 +82,8 @@ class Instruments:
         self._safety.changed = self._made_safe
         self._safety.changed_before = self._handover.changed
         self._safety.settled = lambda: self.hooks.settled()
-        self._watches: dict[Lease, asyncio.Task[None]] = {}
+        self._listed = ListedLeases(self.leases, self.loans, self.pauses)
+        self._holders = Holders(self.clients, self.leases, self.loans)
         self.clients.on_leave(self._left)
 
     def _make_lending(self) -> None:
@@ -145,12 +148,12 @@ class Instruments:
             if lease.making_safe:
                 self._safety.adopted(lease)
             else:
-                await self._watch(lease)
+                await self._holders.watch(lease)
         for loan in loans.values():
             self._adopt_orphan(loan, borrowers.pop(loan.instrument, None), recorded)
         for loan in self.loans:
             if loan.borrower is not None:
-                await self._watch(loan.borrower)
+                await self._holders.watch(loan.borrower)
         for lease, why in recorded.values():
             if lease.instrument in self.leases.quarantined:
                 self._files.drop_record(lease.instrument)
@@ -173,15 +176,8 @@ class Instruments:
         self.loans.adopt(replace(loan, lender=record), borrower)
         self.loans.end(loan.instrument, "its lender has ended")
 
-    async def _watch(self, lease: Lease) -> None:
-        if not await self.clients.watch_if_there(lease.owner):
-            self._watch_process(lease)
-
     async def close(self) -> None:
-        watches = list(self._watches.values())
-        for task in watches:
-            task.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+        await self._holders.close()
         await self._safety.close()
         self._handover.close()
         self.lending.close()
@@ -239,15 +235,8 @@ class Instruments:
         return ()
 
     def list_(self, _: Call) -> Outcome:
-        quarantined = [self._quarantine(lease, why) for lease, why in self.leases.quarantined]
         # A holder unlocks the file first, and then tells us.
-        held = [
-            self._details(lease)
-            for lease in self.leases
-            if self.loans.is_lent(lease.instrument) or not self._files.is_free(lease.instrument)
-        ]
-        borrowed = [self._details(loan.borrower) for loan in self.loans if loan.borrower is not None]
-        return ([*quarantined, *held, *borrowed],)
+        return (self._listed.all(lambda lease: not self._files.is_free(lease.instrument)),)
 
     async def through(self, call: Call) -> Outcome:
         client = await self.clients.of(call.sender)
@@ -273,33 +262,10 @@ class Instruments:
             await self.hooks.settled()
         return self.pauses.of(owner)
 
-    def _details(self, lease: Lease) -> dict[str, Any]:
-        details = lease.record()
-        for own in ("owner", "nets_file", "making_safe", "via"):
-            del details[own]
-        pauses = [pause.id for pause in self.pauses.of(lease.owner)]
-        state = {"quarantined": False, "reason": "is being made safe" if lease.making_safe else ""}
-        waiting = self.leases.waiting(lease.instrument)
-        return {
-            **details, "safe": list(lease.safe), "waiting": waiting, "pauses": pauses, "lent_to": self._lent_to(lease),
-            **state,
-        }  # fmt: skip
-
-    def _lent_to(self, lease: Lease) -> str:
-        """Return the user who holds or may borrow what this lease has lent: "*" for all members, "" if it is not
-        lent."""
-        loan = self.loans.get(lease.instrument)
-        if loan is None or loan.lender.owner != lease.owner:
-            return ""
-        return loan.borrower.user if loan.borrower is not None else loan.to or "*"
-
-    def _quarantine(self, lease: Lease, reason: str) -> dict[str, Any]:
-        return {**self._details(lease), "quarantined": True, "reason": reason}
-
     def _told(self, event: Event, lease: Lease, more: dict[str, Any]) -> None:
         """Emit the signal that an instrument was made safe or quarantined."""
         self.hooks.record(event, lease, None, more)
-        details = {**self._details(lease), **more}
+        details = {**self._listed.of(lease), **more}
         member = {Event.MADE_SAFE: "MadeSafe", Event.QUARANTINED: "Quarantined"}[event]
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, member, "sa{sv}", lease.instrument, details)
         self._changed()
@@ -324,23 +290,22 @@ class Instruments:
         self.pauses.note_run(lease.run_id, lease.uid)
         if lease.look:
             return  # a program may look each second, and a look changes nothing
-        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._details(lease))
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._listed.of(lease))
         self.hooks.record(Event.CLAIMED, lease, None, {})
         self._changed()
 
     def _released(self, lease: Lease, reason: str) -> None:
-        if watch := self._watches.pop(lease, None):
-            watch.cancel()
+        self._holders.forget(lease)
         if lease.look:
             return
         self.bus.emit(
-            INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._details(lease)
+            INSTRUMENTS_PATH, INSTRUMENTS, "Released", "ssa{sv}", lease.instrument, reason, self._listed.of(lease)
         )
         self.hooks.record(Event.RELEASED, lease, None, {"reason": reason})
         self._changed()
 
     def _queued(self, lease: Lease) -> None:
-        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._details(lease))
+        self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Queued", "sa{sv}", lease.instrument, self._listed.of(lease))
         self.hooks.changed(len(self.leases))
 
     def _author(self, holder: str, change: dict[str, Any]) -> Client | None:
@@ -358,20 +323,7 @@ class Instruments:
         for lease in self.leases.of(owner):
             self.leases.free_if_closed(lease.instrument)
         for lease in self.leases.of(owner):
-            self._watch_process(lease)
-
-    def _watch_process(self, lease: Lease) -> None:
-        """Wait for the end of a holder that has left the bus but still has its lease open, itself or in a child."""
-        if lease not in self._watches:
-            self._watches[lease] = asyncio.get_running_loop().create_task(self._outlive(lease))
-
-    async def _outlive(self, lease: Lease) -> None:
-        await process_end(lease.pid)
-        del self._watches[lease]
-        if self.leases.get(lease.instrument) is lease:
-            self.leases.free(lease.instrument, "gone")
-        else:
-            self.loans.ended(lease)
+            self._holders.watch_process(lease)
 
     def _busy(self, asked: Lease, by: Claimant, holder: Lease) -> InstrumentBusy:
         return refusal(asked, by, holder, self.pauses, self.lending.about(holder, asked))

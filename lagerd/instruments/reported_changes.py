@@ -9,8 +9,8 @@ from lager.bus.received import Call
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH
 from lager.errors import NoSuchBreakpoint
 from lager.wording import changes as shown
-from lagerd.breakpoints import changes
-from lagerd.breakpoints.pauses import Pauses
+from lagerd.breakpoints.table import changes
+from lagerd.breakpoints.table.pauses import Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord

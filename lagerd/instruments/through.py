@@ -13,8 +13,8 @@ from lager.contract import LIMITS
 from lager.errors import AccessDenied, InvalidArgument, LagerError, NoSuchInstrument
 from lager.nets.actions import NAMES, is_setting
 from lager.wording.text import printable
-from lagerd.breakpoints.pauses import Pause
 from lagerd.breakpoints.scripts import Scripts
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord, Policy

@@ -6,7 +6,7 @@ from typing import Any
 
 from lager.breakpoints.terminal import banner
 from lager.wording.question import shown
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import ENDS, Event
 from lagerd.instruments.hooks import LeaseRecord

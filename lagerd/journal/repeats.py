@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 from lagerd.callers.clients import Client
 from lagerd.events import Event
 from lagerd.journal.recorder import Record

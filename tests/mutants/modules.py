@@ -119,7 +119,7 @@ TESTS = {
     "lagerd/instruments/leases/files/kept_claims.py": _tests("leases/claims"),
     "lagerd/instruments/leases/files/lock_files.py": _tests("leases/lock_files"),
     "lagerd/instruments/leases/refusal.py": _tests("leases/refusal", "leases/lease_table"),
-    "lagerd/breakpoints/pauses.py": _tests("breakpoints/pauses"),
+    "lagerd/breakpoints/table/pauses.py": _tests("breakpoints/pauses"),
     "lagerd/journal/audit.py": _tests("lagerd/journal/audit_events", "lagerd/journal/audit"),
     "lagerd/journal/recorder.py": _tests("lagerd/journal/audit_events"),
 }

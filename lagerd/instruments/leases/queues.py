@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lager.errors import LagerError
-from lagerd.breakpoints.pauses import Handle
+from lagerd.breakpoints.table.pauses import Handle
 from lagerd.instruments.leases.claim_details import Claimant
 from lagerd.instruments.leases.lease import Lease
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lager.errors import InstrumentBusy
 from lager.wording.text import time_left
-from lagerd.breakpoints.pauses import Pause, Pauses
+from lagerd.breakpoints.table.pauses import Pause, Pauses
 from lagerd.instruments.leases.claim_details import Claimant
 from lagerd.instruments.leases.lease import Lease
 

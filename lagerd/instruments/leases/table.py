@@ -42,7 +42,7 @@ from typing import Any
 
 from lager.errors import AccessDenied, LagerError, NoSuchInstrument
 from lager.wording.text import printable
-from lagerd.breakpoints.pauses import Clock
+from lagerd.breakpoints.table.pauses import Clock
 from lagerd.instruments.leases.claim_details import PLAIN, Claimant
 from lagerd.instruments.leases.files.store import Store
 from lagerd.instruments.leases.lease import Lease

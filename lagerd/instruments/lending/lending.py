@@ -16,8 +16,8 @@ from lager.contract import INSTRUMENTS, INSTRUMENTS_PATH, LOAN, LONGEST
 from lager.errors import AccessDenied, Failed, InstrumentBusy, InvalidArgument, LagerError, NoSuchInstrument
 from lager.process.end_signals import resolve
 from lager.wording.text import printable
-from lagerd.breakpoints.pauses import Pause, Pauses
 from lagerd.breakpoints.scripts import Scripts
+from lagerd.breakpoints.table.pauses import Pause, Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord, Policy

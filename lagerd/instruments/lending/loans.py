@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from lagerd.breakpoints.pauses import Clock, Handle
+from lagerd.breakpoints.table.pauses import Clock, Handle
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.no_loans import NoLoans
 from lagerd.instruments.leases.table import Leases

@@ -17,7 +17,7 @@ from lager.bus.received import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
 from lager.errors import InvalidArgument, LagerError
 from lager.wording.text import printable
-from lagerd.breakpoints.pauses import Pauses
+from lagerd.breakpoints.table.pauses import Pauses
 from lagerd.callers.clients import Client, Clients
 from lagerd.events import Event
 from lagerd.instruments.hooks import LeaseRecord

@@ -15,8 +15,8 @@ import pytest
 from lager.bus.facade import Bus, owner_rule
 from lager.errors import Failed, InstrumentBusy
 from lagerd.breakpoints.interface import Breakpoints
-from lagerd.breakpoints.kept_pauses import KeptPauses
-from lagerd.breakpoints.pauses import from_details
+from lagerd.breakpoints.table.kept_pauses import KeptPauses
+from lagerd.breakpoints.table.pauses import from_details
 from lagerd.callers.clients import Clients
 from tests.client import NAME, Client
 from tests.station import Station

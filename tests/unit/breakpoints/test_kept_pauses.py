@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lager.errors import InvalidArgument
-from lagerd.breakpoints.kept_pauses import KeptPauses
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.kept_pauses import KeptPauses
+from lagerd.breakpoints.table.pauses import Pause
 from tests.unit.breakpoints.test_pauses import RUN, a_pause
 
 

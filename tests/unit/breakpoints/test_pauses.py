@@ -9,7 +9,7 @@ import pytest
 
 from lager.contract import LONGEST
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
-from lagerd.breakpoints.pauses import Pause, Pauses, ended_of, from_details, remaining_of
+from lagerd.breakpoints.table.pauses import Pause, Pauses, ended_of, from_details, remaining_of
 
 RUN = "4f0c4a52-3a8e-4c62-a2c1-3b35a1c9c001"
 

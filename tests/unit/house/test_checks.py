@@ -116,7 +116,7 @@ DIRECTIONS = {
 BELOW = {"lager": set(), "lagerd": {"lager"}, "lager_cli": {"lager"}}
 # The logic that knows no bus: it must be possible to use it without one.
 NO_BUS = (
-    "lagerd/breakpoints/pauses.py",
+    "lagerd/breakpoints/table/pauses.py",
     "lagerd/instruments/leases/table.py",
     "lagerd/instruments/leases/queues.py",
     "lagerd/instruments/lending/loans.py",

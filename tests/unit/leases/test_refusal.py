@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lagerd.breakpoints.pauses import Pauses
+from lagerd.breakpoints.table.pauses import Pauses
 from lagerd.instruments.leases.claim_details import Claimant
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.refusal import refusal

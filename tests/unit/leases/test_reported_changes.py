@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from lagerd.breakpoints import changes
-from lagerd.breakpoints.pauses import Pauses
+from lagerd.breakpoints.table import changes
+from lagerd.breakpoints.table.pauses import Pauses
 from lagerd.callers.clients import Client
 from lagerd.instruments.leases import claim_details
 from lagerd.instruments.reported_changes import Marks, ReportedChanges

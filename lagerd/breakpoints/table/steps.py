@@ -1,7 +1,7 @@
 """The pauses whose scripts run a step, and what the next pause takes over from them. It does not use the bus."""
 
 from lager.errors import InvalidArgument
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.pauses import Pause
 
 _MOST = 1000  # of one connection: each thread of a script has at most one
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lager.errors import InvalidArgument
-from lagerd.breakpoints.changes import Changes
-from lagerd.breakpoints.pauses import Pause
+from lagerd.breakpoints.table.changes import Changes
+from lagerd.breakpoints.table.pauses import Pause
 
 _log = logging.getLogger("lagerd")
 

@@ -13,7 +13,7 @@ from lager.contract import LONGEST, ON_TIMEOUT, PATH_LENGTH
 from lager.errors import AmbiguousId, InvalidArgument, NoSuchBreakpoint, TooMany
 from lager.wording.question import Question
 from lager.wording.text import LABEL_LENGTH, duration, printable
-from lagerd.breakpoints.changes import Change, Changes
+from lagerd.breakpoints.table.changes import Change, Changes
 
 _BANNER_LENGTH = 40
 _LAST_LINE = 2**31 - 1
