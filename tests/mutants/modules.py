@@ -27,7 +27,11 @@ _METERS = _tests("instruments/multimeters", "safety/through")
 _SWITCHES = _tests("instruments/switches", "safety/through")
 _SERIAL = _tests("drivers/serial", "instruments/sessions/serial_session")
 _NETS_FILE = _tests("nets/settings", "nets/nets", "instruments/sessions/modbus_rtu")
-_LEASES = _tests("leases/lease_table", "leases/leases")
+_LEASES = [
+    *_tests("leases/lease_table", "leases/claim_details", "leases/crashes", "leases/looks"),
+    *_tests("leases/reserved_leases", "leases/leases"),
+]
+_WATCHDOGS = [f"tests/unit/safety/watchdogs/test_{name}.py" for name in ("keepalive", "nets_file", "t7", "watchdog")]
 TESTS = {
     f"{_DRIVERS}/base/driver.py": _tests(
         "drivers/supplies/supplies",
@@ -74,7 +78,7 @@ TESTS = {
     f"{_DRIVERS}/switches/usb_hub.py": _SWITCHES,
     f"{_DRIVERS}/data_acquisition/labjack_t7/analog.py": _tests("drivers/daq", "instruments/multimeters"),
     f"{_DRIVERS}/data_acquisition/labjack_t7/digital.py": _tests("drivers/daq"),
-    f"{_DRIVERS}/data_acquisition/labjack_t7/watchdog.py": _tests("safety/watchdogs"),
+    f"{_DRIVERS}/data_acquisition/labjack_t7/watchdog.py": _WATCHDOGS,
     f"{_DRIVERS}/serial_port.py": _SERIAL,
     f"{_DRIVERS}/scpi_net.py": _tests("instruments/scpi_nets"),
     "lager_runtime/lager/instruments/sessions/serial_line.py": _tests(
@@ -86,9 +90,10 @@ TESTS = {
     "lager_runtime/lager/instruments/sessions/parse.py": _tests(
         "instruments/real_replies", "drivers/loads/battery_levels"
     ),
-    "lager_runtime/lager/instruments/safety/safe_state.py": _tests(
-        "safety/safe_nets", "safety/safe_state", "safety/watchdogs", "instruments/switches", "instruments/sessions/talk"
-    ),
+    "lager_runtime/lager/instruments/safety/safe_state.py": [
+        *_tests("safety/safe_nets", "safety/safe_state", "instruments/switches", "instruments/sessions/talk"),
+        *_WATCHDOGS,
+    ],
     "lager_runtime/lager/nets/settings/safe.py": _tests("safety/safe_nets"),
     "lager_runtime/lager/nets/terminals.py": _tests("nets/terminals", "safety/safe_nets"),
     "lager_runtime/lager/nets/checks/document.py": [
@@ -100,7 +105,7 @@ TESTS = {
         *_tests("nets/outside_drivers", "instruments/scpi_nets"),
     ],
     "lager_runtime/lager/nets/checks/mistakes.py": _tests("nets/mistakes", "nets/settings"),
-    "lager_runtime/lager/nets/checks/nets.py": [*_NETS_FILE, *_tests("safety/safe_nets", "safety/watchdogs")],
+    "lager_runtime/lager/nets/checks/nets.py": [*_NETS_FILE, *_tests("safety/safe_nets"), *_WATCHDOGS],
     "lager_runtime/lager/nets/checks/settings.py": _NETS_FILE,
     "lagerd/make_safe/process.py": [
         *_tests("safety/safe_state"),
@@ -118,7 +123,7 @@ TESTS = {
     "lagerd/instruments/leases/lease.py": [*_LEASES, *_tests("leases/claims")],
     "lagerd/instruments/leases/files/kept_claims.py": _tests("leases/claims"),
     "lagerd/instruments/leases/files/lock_files.py": _tests("leases/lock_files"),
-    "lagerd/instruments/leases/refusal.py": _tests("leases/refusal", "leases/lease_table"),
+    "lagerd/instruments/leases/refusal.py": _tests("leases/refusal", "leases/lease_table", "leases/crashes"),
     "lagerd/breakpoints/table/pauses.py": _tests("breakpoints/pauses"),
     "lagerd/journal/audit.py": _tests("lagerd/journal/audit_events", "lagerd/journal/audit"),
     "lagerd/journal/recorder.py": _tests("lagerd/journal/audit_events"),

@@ -1,0 +1,10 @@
+"""What the tests of the table of leases share."""
+
+import pytest
+
+from tests.unit.leases.lease_table import Table
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
