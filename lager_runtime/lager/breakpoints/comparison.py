@@ -130,7 +130,7 @@ class Comparison:
         return again
 
     def to_restore(self) -> list[tuple[str, Callable[[], None]]]:
-        """Return what sets back each setting that differs, limits first and outputs last."""
+        """Return what sets back each setting that differs, in the order in which to do it."""
         found = [one for before, after in self._pairs for one in self._actor.to_restore(before, after, self._own)]
         return [(name, set_back) for _, name, set_back in sorted(found, key=lambda one: one[0])]
 

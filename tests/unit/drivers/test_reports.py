@@ -166,12 +166,42 @@ def test_settings_are_read_until_the_instrument_does_not_answer_or_has_another_r
     assert base.read([other, named("b")]) == {"role": "battery"}
 
 
-def test_protections_are_set_back_first_and_the_output_last() -> None:
+def order_of(changed: dict[str, tuple[Any, Any]]) -> list[str]:
+    """The names of the settings of a supply in the order in which they are set back, from one value to another."""
     with DP800.playing([]) as net:
-        turns = {one.name: one.turn for one in net.settings()}
-    protections = {turns.pop(name) for name in ("ovp", "ocp", "ovp_enabled", "ocp_enabled")}
-    assert max(protections) < min(turns["voltage"], turns["current"])
-    assert turns["output"] > max(turns["voltage"], turns["current"])
+        settings = {one.name: one for one in net.settings()}
+    return sorted(changed, key=lambda name: settings[name].turn_back(*changed[name]))
+
+
+def test_what_is_on_only_for_now_is_off_before_anything_of_it_rises() -> None:
+    assert order_of({"ovp": (4.0, 9.5), "voltage": (3.3, 9.0), "output": (True, False)})[0] == "output"
+    assert order_of({"output": (False, True), "voltage": (9.0, 3.3)})[-1] == "output"  # which is refused
+
+
+def test_each_kind_of_setting_has_its_turn() -> None:
+    changed = {
+        "current": (0.1, 0.5), "ocp": (0.6, 0.2), "voltage": (3.3, 3.0), "ovp": (4.0, 4.5), "output": (True, False),
+    }  # fmt: skip
+    assert order_of(changed) == ["output", "ovp", "voltage", "ocp", "current"]
+    others = [Setting("x", float, turn=turn).turn_back("a", "b") for turn in (base.OTHER, base.OTHER + 1)]
+    assert order_of({"current": (0.1, 0.5)}) == ["current"]
+    assert 4 < others[0] < others[1] < Setting("x", float, turn=base.LAST).turn_back("0", "1")
+
+
+def test_what_goes_down_or_off_is_known() -> None:
+    output = Setting("x", float, turn=base.LAST)
+    pairs: list[tuple[Any, Any]] = [(True, False), ("1", "0"), ("1", "not driven"), (3.0, 2.5), (3.0, 0.0)]
+    assert all(output.goes_off(now, then) for now, then in pairs)
+    assert not any(output.goes_off(then, now) for now, then in pairs if then != "not driven")
+    assert not output.goes_off("not driven", "1")
+    assert not Setting("x", float).goes_off(True, False)
+
+
+def test_no_setpoint_is_above_its_protection_while_both_are_set_back() -> None:
+    assert order_of({"ovp": (9.5, 4.0), "voltage": (9.0, 3.0)}) == ["voltage", "ovp"]
+    assert order_of({"voltage": (3.0, 9.0), "ovp": (4.0, 9.5)}) == ["ovp", "voltage"]
+    assert order_of({"ocp_enabled": (False, True), "current": (0.9, 0.1)}) == ["current", "ocp_enabled"]
+    assert order_of({"current": (0.1, 0.9), "voltage": (9.0, 3.0)}) == ["voltage", "current"]  # within max_power
 
 
 class Methods:

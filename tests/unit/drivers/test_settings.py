@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from lager.errors import InstrumentError, LimitExceeded
+from lager.errors import InstrumentError, LimitExceeded, Rejected
 from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.while_paused import settings_read
 from tests.unit.drivers.families import (
     CELL,
     DP800,
@@ -230,6 +231,18 @@ def test_a_protection_that_is_off_is_not_armed_by_setting_its_level_back(
 def test_a_protection_is_never_disarmed(family: Family, name: str) -> None:
     with family.playing([]) as net, pytest.raises(InstrumentError, match="never disarms a protection"):
         written(net, name, False)
+
+
+def test_nothing_is_set_back_of_a_net_whose_output_cannot_be_switched_off() -> None:
+    """The output is on for what somebody else has connected."""
+    ignored = [*DP800.tell(":OUTP CH1,OFF"), (":OUTP? CH1", "ON")]
+    with DP800.playing(ignored) as net:
+        settings = {one.name: one for one in net.settings()}
+        left_on: set[str] = set()
+        with pytest.raises(Rejected, match="reads back ON"):
+            settings_read._setter(settings["output"], True, False, net, left_on)()
+        with pytest.raises(InstrumentError, match="it: its output was not switched off"):
+            settings_read._setter(settings["voltage"], 3.3, 9.0, net, left_on)()
 
 
 def test_a_level_of_another_mode_is_not_set_back_over_a_limit() -> None:

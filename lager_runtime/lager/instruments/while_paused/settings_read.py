@@ -106,12 +106,18 @@ def to_restore(
     before: Reading, after: Reading, own: Mapping[tuple[str, str], Value]
 ) -> list[tuple[int, str, Callable[[], None]]]:
     """Return what would set back each setting that differs: its turn, what it sets, and the function that does it.
-    `own` are the settings that the script itself has made in steps, which count as those at the pause."""
+    `own` are the settings that the script itself has made in steps, which count as those at the pause.
+
+    If an output that is only on for now cannot be switched off, nothing else of its net is set back: it would reach
+    what is connected for now.
+    """
     found: list[tuple[int, str, Callable[[], None]]] = []
+    left_on: set[str] = set()  # nets
     for net, setting, read_then, new in _pairs(before, after):
         old = own.get((net.name, setting.name), _at_the_beginning(before, net.name, setting, read_then))
         if setting.differs(old, new):
-            found.append((setting.turn, f"{net.name} {setting.name}", _setter(setting, old, net)))
+            set_back = _setter(setting, new, old, net, left_on)
+            found.append((setting.turn_back(new, old), f"{net.name} {setting.name}", set_back))
     return found
 
 
@@ -124,11 +130,18 @@ def _at_the_beginning(before: Reading, net: str, setting: Setting, value: Value)
     return value
 
 
-def _setter(setting: Setting, value: Value, net: Driver[Any]) -> Callable[[], None]:
+def _setter(setting: Setting, now: Value, then: Value, net: Driver[Any], left_on: set[str]) -> Callable[[], None]:
     def set_back() -> None:
         if setting.write is None:
             raise InstrumentError(f"lager cannot set {net.name}.")
-        setting.write(value)
+        if net.name in left_on:
+            raise InstrumentError(f"{net.name}: its output was not switched off.")
+        try:
+            setting.write(then)
+        except BaseException:
+            if setting.goes_off(now, then):
+                left_on.add(net.name)
+            raise
 
     return set_back
 

@@ -87,10 +87,10 @@ def test_restore_sets_back_what_was_changed_and_switches_no_output_on(
     process.wait()
     told = re.findall(r"^  (.* set back.*)$", process.err.rest(), re.MULTILINE)
     assert told == [
-        "supply2 ovp was set back",
+        "dac1 voltage was set back",  # it goes down
         "supply2 voltage was set back",
+        "supply2 ovp was set back",
         "supply2 output was not set back: supply2: its output was on. lager switches no output on.",
-        "dac1 voltage was set back",
         "gpo1 output was not set back: gpo1: the line was at 1. lager switches no output on.",
     ]
 
@@ -104,6 +104,39 @@ def test_restore_switches_off_what_was_switched_on_and_leaves_a_dac_at_0_v(
     lager("dac", "dac1", "0", "--through")
     client.call("Continue", "s", pause["id"])
     assert "now 3.3 6.0 False 0.0 1\n" in process.out.expect("goes on")
+
+
+TIGHT = """
+import lager
+supply = lager.Net.get("supply2", type="supply")
+supply.set_voltage(3)
+supply.set_ovp(4)
+supply.enable()
+lager.pause("held", on_change="restore")
+state = supply.state()
+print("now", state.voltage_set, state.ovp, state.enabled, state.ovp_tripped)
+"""
+
+
+def test_restore_trips_no_protection_of_an_output_that_is_on(run: Starter, client: Client, lager: Command) -> None:
+    process = run(TIGHT)
+    pause = client.paused()
+    for setting, volts in (("ovp", "9"), ("voltage", "8")):
+        assert lager("supply", "supply2", setting, volts, "--through").returncode == 0
+    client.call("Continue", "s", pause["id"])
+    assert process.out.expect("now") + process.out.rest() == "now 3.0 4.0 True False\n"
+
+
+@pytest.mark.variant
+def test_restore_raises_no_output_that_is_on_only_for_now(run: Starter, client: Client, lager: Command) -> None:
+    process = run(TIGHT.replace("set_ovp(4)", "set_voltage(9)").replace("supply.enable()", ""))
+    pause = client.paused()
+    for words in (["voltage", "3.3"], ["enable"]):
+        assert lager("supply", "supply2", *words, "--through").returncode == 0
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("now 9.0")
+    told = re.findall(r"^  (.*) set back", process.err.rest(), re.MULTILINE)
+    assert told == ["supply2 output was", "supply2 voltage was"]
 
 
 def test_an_unknown_on_change_warns(run: Starter, client: Client, lager: Command) -> None:

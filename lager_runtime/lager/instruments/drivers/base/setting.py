@@ -12,21 +12,22 @@ from typing import Any
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
 from lager.instruments.reporter import Difference, Value
 
-FIRST, LAST = 0, 9  # the turns of limits and protections, and of outputs
+FIRST, SETPOINT, OTHER, LAST = 0, 1, 5, 9  # the turns of protections and limits, of what they guard, and of outputs
 
 
 @dataclass(frozen=True)
 class Setting:
     """One setting. `read` asks for it and has no side effects; `step` is the smallest difference that the instrument
-    can be set to, in `unit`. `write` sets it back, in the order of `turn`; None: the driver cannot set it. If it has
-    another value than `gate`, the settings behind it cannot be read. Without `is_steady`, it may change by itself."""
+    can be set to, in `unit`. `write` sets it back, in the order of `turn_back`; None: the driver cannot set it. If it
+    has another value than `gate`, the settings behind it cannot be read. Without `is_steady`, it may change by itself.
+    """
 
     name: str
     read: Callable[[], Value]
     unit: str = ""
     step: float = 0.0
     write: Callable[[Any], object] | None = None
-    turn: int = 1
+    turn: int = OTHER
     gate: Value | None = None
     is_steady: Callable[[], bool] = lambda: True
 
@@ -35,6 +36,29 @@ class Setting:
         if isinstance(one, float) and isinstance(other, float):
             return abs(one - other) > self.step / 2
         return one != other
+
+    def goes_off(self, now: Value, then: Value) -> bool:
+        """Return whether setting this back from `now` to `then` switches an output off, or takes it down."""
+        is_off = not (isinstance(then, float) or then in (True, "1"))
+        return self.turn == LAST and (is_off or _rise(now, then) < 0)
+
+    def turn_back(self, now: Value, then: Value) -> int:
+        """Return when to set this back from `now` to `then`, among all that is set back.
+
+        An output that is only on for now is off before anything of it rises. No setpoint is ever above its protection:
+        protections that rise, setpoints that fall, protections that fall or are armed, setpoints that rise.
+        """
+        rises = _rise(now, then) > 0
+        if self.turn == FIRST:
+            return 1 if rises else 3
+        if self.turn == SETPOINT:
+            return 4 if rises else 2
+        return 0 if self.goes_off(now, then) else self.turn
+
+
+def _rise(now: Value, then: Value) -> float:
+    """Return by how much a number rises; 0 for what is no number."""
+    return then - now if isinstance(now, float) and isinstance(then, float) else 0.0
 
 
 def read(settings: Iterable[Setting], check: Callable[[], None] = lambda: None) -> dict[str, Value]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.base.driver import Switched
-from lager.instruments.drivers.base.setting import FIRST, Setting
+from lager.instruments.drivers.base.setting import FIRST, SETPOINT, Setting
 from lager.instruments.drivers.base.state import Readings
 from lager.instruments.drivers.base.supply_state import SupplyState, tripped_at
 from lager.instruments.sessions import parse
@@ -74,14 +74,17 @@ class Supply(Switched):
     def settings(self) -> tuple[Setting, ...]:
         return (
             *self._protections(),
-            Setting("voltage", lambda: self._number(self.GET_VOLTAGE), "V", self.VOLTAGE_STEP, self.set_voltage),
-            Setting("current", lambda: self._number(self.GET_CURRENT), "A", self.CURRENT_STEP, self.set_current),
+            self._setpoint("voltage", self.GET_VOLTAGE, "V", self.VOLTAGE_STEP, self.set_voltage),
+            self._setpoint("current", self.GET_CURRENT, "A", self.CURRENT_STEP, self.set_current),
             self._output_setting(),
         )
 
     def _protections(self) -> tuple[Setting, ...]:
         """Return the settings of the protections."""
         return ()
+
+    def _setpoint(self, name: str, question: str, unit: str, step: float, write: Callable[[float], object]) -> Setting:
+        return Setting(name, lambda: self._number(question), unit, step, write, SETPOINT)
 
     def _armed(self, name: str, question: str, arm: Callable[[], object]) -> Setting:
         """Return the setting whether a protection is armed."""

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from lager.errors import InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.base.driver import Switched
-from lager.instruments.drivers.base.setting import Setting
+from lager.instruments.drivers.base.setting import OTHER, Setting
 from lager.instruments.drivers.base.state import Readings, State
 from lager.instruments.sessions import parse
 from lager.instruments.sessions.quantities import amount, exceeds, keep_limit, si
@@ -88,7 +88,7 @@ class Load(Switched):
 
     def settings(self) -> tuple[Setting, ...]:
         levels = (self._level_setting(mode, unit) for mode, (_, unit) in _QUANTITIES.items())
-        return (*levels, Setting("mode", self.mode, write=self.mode, turn=2), self._output_setting())
+        return (*levels, Setting("mode", self.mode, write=self.mode, turn=OTHER + 1), self._output_setting())
 
     def _level_setting(self, mode: str, unit: str) -> Setting:
         def set_back(value: float) -> None:
