@@ -8,7 +8,7 @@ from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.lending.loans import Loans
 
-_OURS = ("owner", "nets_file", "making_safe", "via")
+_OURS = ("owner", "nets_file", "making_safe", "via", "places")
 
 
 class ListedLeases:

@@ -72,7 +72,12 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
     try:
         here = safe_state.Here.on(request["instrument"], nets_file.load(path))
         name = next((net.instrument.name for net in here.nets.values()), "")
-        found = (safe_state.to_switch_off if request["off"] else safe_state.after_crash)(here, asked)
+        off = request["off"]
+        found = (
+            safe_state.to_switch_off(here, asked)
+            if off
+            else safe_state.after_crash(here, asked, request.get("places", {}))
+        )
         nets |= found.unknown
         asked += [net.name for net in found.nets if net.name not in asked]
         if not may_act():

@@ -1,5 +1,7 @@
 """What a claim on an instrument is: the claim, the lease that it returns, and the nets that lagerd makes safe."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 
@@ -23,11 +25,18 @@ class Claim(Protocol):
 
 class Guard:
     """The names of the nets that lagerd makes safe if this process crashes with them open, and the nets file that says
-    how. Without names nothing is made safe."""
+    how. Without names nothing is made safe.
 
-    def __init__(self, nets: tuple[str, ...] = (), nets_file: str = "") -> None:
+    `places` says where each net of the instrument was (`lager.nets.terminals.place`) when the file was read: it may be
+    changed while a net is open.
+    """
+
+    def __init__(
+        self, nets: tuple[str, ...] = (), nets_file: str = "", places: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.nets = nets
         self.nets_file = nets_file
+        self.places = places
 
 
 NOTHING = Guard()

@@ -5,6 +5,7 @@ import fcntl
 import os
 import sys
 import weakref
+from typing import Any
 
 import lager
 from lager import variables
@@ -36,7 +37,7 @@ def claim(
     --through. A `look` is a reading that takes at most a second: it never waits, and makes no other claim fail.
     """
     calls = lease_calls.of_this_process()
-    details = {
+    details: dict[str, Any] = {
         "net": net,
         "name": name,
         "run_id": lager.at_start(variables.PROCESS_ID) or "",
@@ -47,7 +48,7 @@ def claim(
         "ancestors": [str(pid) for pid in _ancestors()],
     }
     if guard.nets:
-        details |= {"safe": list(guard.nets), "nets_file": guard.nets_file}
+        details |= {"safe": list(guard.nets), "nets_file": guard.nets_file, "places": dict(guard.places)}
     port = LeasedPort(calls, instrument_key, name, path) if path else None
     if port is not None:
         details |= port.details()

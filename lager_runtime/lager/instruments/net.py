@@ -28,6 +28,7 @@ from lager.nets import file as nets_file
 from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_type
 from lager.nets.resource import Reach
 from lager.nets.settings.safe import AFTER, OFF, ON_EXIT, OUTPUTS
+from lager.nets.terminals import place
 from lager.wording.values import seconds, shown
 
 if TYPE_CHECKING:
@@ -219,7 +220,10 @@ def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> Claim:
 
 def _guard(config: NetConfig, nets: Nets) -> Guard:
     """Return what lagerd is to make safe if this process crashes with the net open."""
-    return Guard((config.name,), os.path.abspath(nets.path)) if config.safe is not None else NOTHING
+    if config.safe is None:
+        return NOTHING
+    here = [net for net in nets.nets.values() if net.instrument.key == config.instrument.key and net.type in OFF]
+    return Guard((config.name,), os.path.abspath(nets.path), {net.name: place(net) for net in here})
 
 
 def _open(config: NetConfig, bench: Nets, claim: Claim, wait: float, options: frozenset[str]) -> Driver[Any]:

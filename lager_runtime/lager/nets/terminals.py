@@ -28,6 +28,13 @@ def terminal(net: NetConfig) -> Terminal | None:
     return None
 
 
+def place(net: NetConfig) -> str:
+    """Return where the net is on its instrument, for a message and to compare: its type and its channel."""
+    channel = f" on channel {net.channel}" if net.channel is not None else ""
+    unit = f" of unit {net.options['unit']}" if "unit" in net.options else ""
+    return f"a net of type {net.type.value}{channel}{unit}"
+
+
 def bounded(nets: Mapping[str, NetConfig]) -> dict[str, NetConfig]:
     """Return the nets, each with the smallest limits of all nets on its terminal."""
     together: dict[Terminal | str, list[NetConfig]] = {}

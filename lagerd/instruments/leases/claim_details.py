@@ -72,6 +72,7 @@ def from_details(
         look=look,
         reserved=reserved,
         nets_file=_text(details, "nets_file", _LONGEST_PATH),
+        places=_places(details),
     )
     return lease, wait
 
@@ -91,6 +92,15 @@ def claimant(details: dict[str, Any]) -> Claimant:
 def safe_nets(details: dict[str, Any]) -> tuple[str, ...]:
     """Return the nets in the details of a claim that are to be made safe. Raises InvalidArgument."""
     return tuple(sorted(_texts(details, "safe", _LONGEST_NET)))
+
+
+def _places(details: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return where each net of the instrument is, as the claim says it. Raises InvalidArgument."""
+    places = details.get("places", {})
+    if type(places) is not dict or not all(type(text) is str for pair in places.items() for text in pair):
+        raise InvalidArgument("The key places of a claim should be a dictionary of strings.")
+    short = {net: printable(place) for net, place in places.items() if len(net) <= _LONGEST_NET}
+    return tuple(sorted(short.items()))
 
 
 def _text(details: dict[str, Any], key: str, limit: int = 200) -> str:

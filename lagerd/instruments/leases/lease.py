@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look", "reserved", "via")
+_NEWER_KEYS = ("address", "device", "safe", "nets_file", "making_safe", "look", "reserved", "via", "places")
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Lease:
     """A held instrument. `instrument` is its key, `name` its name in the nets file.
 
     For a serial port, `address` is the path in the nets file, and `device` its device at the time of the claim. `safe`
-    are the nets that the holder has open and that have a safe state; `nets_file` is where it found them. `making_safe`
+    are the nets that the holder has open and that have a safe state; `nets_file` is where it found them, and `places`
+    where on the instrument each of its nets was at that time: pairs of a name and a place. `making_safe`
     is True for lagerd's own lease after the holder crashed; its other values are those of that holder. A `look` is a
     reading of at most a second. A `reserved` one is held by `lager python` until the script of its run claims the
     instrument.
@@ -37,6 +38,7 @@ class Lease:
     look: bool = False
     reserved: bool = False
     via: str = ""  # of the caller; see Client
+    places: tuple[tuple[str, str], ...] = ()
 
     def record(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,10 +58,12 @@ class Lease:
 
     @classmethod
     def from_kept(cls, kept: dict[str, Any]) -> "Lease":
-        """Return the lease in a lock file, also in one of a newer lagerd. Raises TypeError if it is not a lease."""
+        """Return the lease in a lock file, also in one of a newer lagerd. Raises TypeError or ValueError if it is
+        not a lease."""
         known = {one.name for one in fields(cls)}
         lease = cls(**{key: value for key, value in kept.items() if key in known})
-        return replace(lease, safe=tuple(map(str, lease.safe)))
+        places = tuple((str(net), str(place)) for net, place in lease.places)
+        return replace(lease, safe=tuple(map(str, lease.safe)), places=places)
 
     def for_safety(self) -> "Lease":
         """Return lagerd's own lease, which replaces this one after its holder has crashed."""

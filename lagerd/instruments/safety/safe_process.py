@@ -259,6 +259,7 @@ def _request(lease: Lease, nets: Iterable[str], *, off: bool = False, watched: b
         "off": off,
         "watched": watched,
         "nets_file": lease.nets_file,
+        "places": dict(lease.places),
     }
 
 

@@ -61,7 +61,9 @@ def comment_before(interface: str, method: str) -> set[str]:
 def claimed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     calls = Calls()
     monkeypatch.setattr(lease_calls, "of_this_process", lambda: calls)
-    lease.claim("key", net="uart1", path="/dev/ttyS0", guard=Guard(("uart1",), "nets.toml"))
+    lease.claim(
+        "key", net="uart1", path="/dev/ttyS0", guard=Guard(("uart1",), "nets.toml", {"uart1": "a net of type uart"})
+    )
     claimed = calls.details
     bench = tmp_path / "nets.toml"
     bench.write_text(NETS)
@@ -79,6 +81,6 @@ def test_each_key_of_a_claim_is_documented(claimed: dict[str, Any]) -> None:
 
 def test_each_key_of_a_listed_instrument_is_documented() -> None:
     one, _ = from_details("key", {}, owner=":1.1", uid=0, user="root", pid=1)
-    own = {"owner", "nets_file", "making_safe", "via"}
+    own = {"owner", "nets_file", "making_safe", "via", "places"}
     told = set(one.record()) - own | {"waiting", "pauses", "quarantined", "reason"}
     assert told <= comment_before("com.lager.Instruments", "List")

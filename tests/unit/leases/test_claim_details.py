@@ -34,16 +34,16 @@ def test_a_lease_has_the_details_of_its_claim() -> None:
         "instrument": "key-1", "name": "psu1", "net": "supply2", "run_id": RUN.lower(), "script": "test.py",
         "owner": ":1.5", "uid": 1000, "user": "anna", "pid": 7, "since": lease.since, "address": "/dev/dut",
         "device": "/dev/ttyUSB0", "began": lease.began, "safe": (), "nets_file": "", "making_safe": False,
-        "look": False, "reserved": False, "via": "",
+        "look": False, "reserved": False, "via": "", "places": (),
     }  # fmt: skip
-    left_out = {"began", "safe", "nets_file", "making_safe", "look", "reserved", "via"}
+    left_out = {"began", "safe", "nets_file", "making_safe", "look", "reserved", "via", "places"}
     assert lease.record().keys() - lease.kept().keys() == left_out
     elsewhere, _ = from_details("key-1", {"nets_file": "/srv/bench.toml"}, owner="o", uid=1, user="u", pid=1)
     assert elsewhere.nets_file == "/srv/bench.toml"
     plain, wait = from_details("key-1", {}, owner=":1.5", uid=1000, user="anna", pid=7)
     assert (plain.name, plain.net, plain.run_id, plain.script, wait) == ("key-1", "", "", "", 0.0)
     assert lease.record().keys() - plain.kept().keys() == {
-        "address", "device", "began", "safe", "nets_file", "making_safe", "look", "reserved", "via",
+        "address", "device", "began", "safe", "nets_file", "making_safe", "look", "reserved", "via", "places",
     }  # fmt: skip
     with pytest.raises(dataclasses.FrozenInstanceError):
         lease.uid = 0  # type: ignore[misc]

@@ -8,6 +8,7 @@ from lager.errors import NetsFileError
 from lager.instruments.safety.safe_state import Here, after_crash, to_switch_off
 from lager.nets import file
 from lager.nets.model import Nets
+from lager.nets.terminals import place
 
 _BENCH = """
 [instruments.psu1]
@@ -19,6 +20,9 @@ address = "TCPIP::10.0.0.2::INSTR"
 [instruments.daq1]
 model = "T7"
 address = "10.0.0.3"
+[instruments.coils]
+model = "modbus-coils"
+address = "10.0.0.4"
 """
 
 
@@ -121,6 +125,32 @@ def test_a_net_that_the_file_does_not_know_is_in_doubt_and_everything_is_made_sa
     nets = bench(supply('safe = "off"'))
     found = after_crash(here(nets), ["mine"])
     assert ([net.name for net in found.nets], found.unknown) == (["out"], {"mine": "It is not in nets.toml."})
+
+
+def test_a_net_that_has_moved_is_in_doubt_and_so_is_what_is_in_its_place() -> None:
+    opened = {"out": place(bench(supply('safe = "off"')).net("out"))}
+    assert after_crash(here(bench(supply('safe = "off"'))), ["out"], opened).unknown == {}
+    moved = supply('safe = "off"').replace("channel = 1", "channel = 2")
+    alone = after_crash(here(bench(moved)), ["out"], opened)
+    assert alone.nets == ()
+    assert alone.unknown == {
+        "out": "It was a net of type supply on channel 1 when the script opened it, and is a net of type supply on "
+        "channel 2 in nets.toml."
+    }
+    # The other net has no safe state, but is where the script has left something on.
+    swapped = after_crash(here(bench(moved + supply("").replace("nets.out", "nets.other"))), ["out"], opened)
+    assert ([net.name for net in swapped.nets], list(swapped.unknown)) == (["other"], ["out"])
+    renamed = after_crash(here(bench(supply("").replace("nets.out", "nets.other"))), ["out"], opened)
+    assert ([net.name for net in renamed.nets], list(renamed.unknown)) == (["other"], ["out"])
+
+
+def test_a_coil_of_another_unit_is_in_another_place() -> None:
+    text = '[nets.s]\ntype = "switch"\ninstrument = "coils"\nchannel = 3\nunit = %d\nsafe = "off"\n'
+    one, other = (place(bench(text % unit).net("s")) for unit in (1, 2))
+    assert (one, other) == (
+        "a net of type switch on channel 3 of unit 1",
+        "a net of type switch on channel 3 of unit 2",
+    )
 
 
 def test_an_output_without_a_safe_state_is_switched_off_and_a_dac_is_not() -> None:

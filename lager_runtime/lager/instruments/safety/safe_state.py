@@ -7,8 +7,9 @@ net that it has open with `apply`.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from lager.errors import InstrumentError, InstrumentTimeout, InstrumentUnreachable, LagerError
@@ -19,6 +20,7 @@ from lager.instruments.upkeep import set_watchdog
 from lager.nets import catalog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.settings.safe import OFF, OUTPUTS
+from lager.nets.terminals import place
 
 _AGAIN = 0.2  # seconds between two attempts to reach an instrument
 _LOW_VOLTS = 0.01  # of a dac that is off: a few steps
@@ -49,17 +51,30 @@ class Chosen:
     guarded: frozenset[str] = frozenset()
 
 
-def after_crash(here: Here, names: Iterable[str]) -> Chosen:
-    """Choose the nets that a crashed holder had open.
+def after_crash(here: Here, names: Iterable[str], places: Mapping[str, str] = MappingProxyType({})) -> Chosen:
+    """Choose the nets that a crashed holder had open. `places` says where they were when it opened them.
 
-    If the file does not have one of them, it is unknown, and every net with a safe state is made safe as well.
+    If the file does not have one of them, or has it in another place, it is unknown, and every net with a safe state is
+    made safe as well, and so is what the file has in that place.
     """
-    unknown = {name: f"It is not in {here.path}." for name in names if name not in here.nets}
-    found = [_with_safe(here.nets[name]) for name in names if name in here.nets]
-    if unknown:
-        found += [net for net in here.nets.values() if net.safe is not None and net.name not in names]
+    names = list(names)
+    unknown = {name: why for name in names if (why := _unknown(here, name, places.get(name, "")))}
+    found = [_with_safe(here.nets[name]) for name in names if name not in unknown]
+    left = {places.get(name, "") for name in unknown}
+    for net in here.nets.values() if unknown else ():
+        if net.name not in names and (net.safe is not None or (net.type in OUTPUTS and place(net) in left)):
+            found.append(_with_safe(net))
     unknown |= {net.name: f"It has no safe state in {here.path}." for net in found if net.safe is None}
     return Chosen(_in_order(net for net in found if net.safe is not None), unknown, _guarded(here))
+
+
+def _unknown(here: Here, name: str, before: str) -> str:
+    """Return why it is not known what to make safe for this net; empty if it is. `before` is where it was, if known."""
+    if name not in here.nets:
+        return f"It is not in {here.path}."
+    if before and before != (now := place(here.nets[name])):
+        return f"It was {before} when the script opened it, and is {now} in {here.path}."
+    return ""
 
 
 def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:

@@ -46,6 +46,19 @@ def test_also_under_a_parent_that_ignores_the_ends_of_its_children(
         assert (nets.is_on(), details["quarantined"]) == (False, False)
 
 
+def test_a_net_that_the_nets_file_moves_while_it_is_open_is_not_said_to_be_safe(
+    holder: Callable[..., Any], nets: SafeBench, client: Client
+) -> None:
+    """By its name the other channel would be switched off. The net that is in its place now is."""
+    process = holder()
+    text = nets.path.read_text().replace("nets.supply2]", "nets.moved]").replace("nets.supply3]", "nets.supply2]")
+    nets.path.write_text(text)
+    process.kill()
+    details = told(client, "Quarantined", nets.key())
+    assert "supply2: It was a net of type supply on channel 1 when the script opened it" in details["reason"]
+    assert not nets.is_on()
+
+
 FORKS = """
 import ctypes, os, signal, threading, time, lager
 from lager.process import threads
