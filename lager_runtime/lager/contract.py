@@ -1,4 +1,4 @@
-"""What both ends of the bus agree on: names, keys, types, limits, defaults and paths; see docs/dbus.md."""
+"""The contract of both ends of the bus: names, keys, types, limits, defaults and paths; see docs/dbus.md."""
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would take too long
 if TYPE_CHECKING:

@@ -160,7 +160,7 @@ class NoConnection(BoxError):
 
 
 class OtherVersion(BoxError):
-    """The box has another version of lager, which this one does not understand."""
+    """The box has another version of lager, which this version does not understand."""
 
 
 class TransferError(BoxError):
@@ -168,7 +168,7 @@ class TransferError(BoxError):
 
 
 class RecordingError(LagerError):
-    """A file of readings exists already, or cannot be written."""
+    """A file of readings already exists, or cannot be written."""
 
 
 class BenchError(LagerError):
@@ -232,7 +232,7 @@ class WrongModel(InstrumentError):
 
 
 class OtherRole(InstrumentError):
-    """The instrument works as something else than this net now: it has one role at a time."""
+    """The instrument is in another role than this net: it has one role at a time."""
 
 
 class Rejected(InstrumentError):

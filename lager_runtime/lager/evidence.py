@@ -17,7 +17,7 @@ _noted: set[str] = set()  # by this process
 
 
 def note(kind: str, **what: object) -> None:
-    """Append a note, unless this process is in no run, or has noted the same before."""
+    """Append a note, unless this process does not belong to a run, or has noted the same before."""
     path = lager.at_start(variables.EVIDENCE)
     if path:
         note_in(path, kind, **what)

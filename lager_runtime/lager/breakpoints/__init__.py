@@ -1,1 +1,1 @@
-"""The pause in the script's own process, and everything that starts one."""
+"""The pause in the script's own process, and all its triggers."""

@@ -90,7 +90,7 @@ def _terminal() -> int | None:
 
 
 def _line(fd: int, ends: float | None) -> str | None:
-    """Return the next line; None at the end of the input, or when the time is over."""
+    """Return the next line; None at the end of the input or at the timeout."""
     left = None if ends is None else max(ends - time.monotonic(), 0.0)
     if not select.select([fd], (), (), left)[0]:
         return None

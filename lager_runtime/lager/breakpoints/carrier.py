@@ -43,7 +43,7 @@ class Carrier:
         self._client.start(self._begin, pause)
 
     def interrupt(self, pause: PauseState) -> None:
-        """End `pause`, for its thread no longer waits. From any thread."""
+        """End `pause`, because its thread no longer waits. From any thread."""
         self._client.start(self._interrupt, pause)
 
     def connected(self, bus: Bus) -> None:
@@ -94,7 +94,7 @@ class Carrier:
             pause.task.cancel()
 
     async def _carry(self, pause: PauseState) -> None:
-        """Keep a pause from its first call until it ends, in whatever way."""
+        """Handle a pause from its first call to its end, whatever ends it."""
         outcome: Ended | CannotPause
         try:
             asked = pause.details["timeout"]
@@ -126,10 +126,10 @@ class Carrier:
         self._end(pause, outcome)
 
     def _end(self, pause: PauseState, outcome: Ended | CannotPause) -> None:
-        """Let the script resume, and tell its consoles why: in one step, since the script may end with it.
+        """Resume the script, and tell its consoles why: in one step, because the script may end directly afterwards.
 
-        It runs when this thread next waits. Nothing is lost: it may close our descriptors, as a daemon does, and must
-        not do so while we use them.
+        The script runs when this thread next waits. It may close lager's descriptors, as a daemon does, and must not do
+        so while they are in use.
         """
         if pause.over:
             return  # the reply says what the signal has said
@@ -144,7 +144,7 @@ class Carrier:
             pause.consoles.close(outcome.reason if isinstance(outcome, Ended) else "failed", by)
 
     def _entered(self, pause: PauseState, pressed: enter_channel.Pressed) -> Ended:
-        """Return the end of a pause by an Enter that came directly, and report it to lagerd."""
+        """Return the end of a pause by an Enter that arrived directly, and report it to lagerd."""
         pause.by = {"user": user_name(), "how": "enter"}
         if pause.question is not None:
             pause.by["answer"] = pause.question.default if pressed.answer is None else pressed.answer
@@ -196,7 +196,7 @@ class Carrier:
                     await self._client.look_for_owner()
 
     async def _back(self) -> Bus:
-        """Return the connection when there is a lagerd again."""
+        """Wait until lagerd is running again, and return the connection."""
         while True:
             bus = await self._client.connected(patient=True)
             waiting = asyncio.ensure_future(self._client.lagerd(None))
@@ -208,8 +208,8 @@ class Carrier:
                 return bus
 
     async def _report(self, pause: PauseState, how: str) -> None:
-        """Report to lagerd how a pause ended without it, for the journal: as soon as there is one that answers. At the
-        end of the process, if that has not happened within the time for last calls, say that there is no record."""
+        """Report to lagerd how a pause ended without it, for the journal, as soon as a lagerd answers. If none has
+        answered within the time for last calls at the end of the process, print that there is no record."""
         details = {**pause.as_asked(), "resumed": how, "ended": time.monotonic()}
         if "answer" in pause.by:
             details["answer"] = pause.by["answer"]
@@ -257,7 +257,7 @@ class Carrier:
                 asyncio.get_running_loop().call_soon(_import_console)  # so that a console opens at once
 
     def _tell_run(self, pause: PauseState, what: bytes, delay: float = _TELL_FIRST) -> None:
-        """Tell `lager python`, if it reads Enter; it may listen only later."""
+        """Report the pause to `lager python` if it reads Enter; it may start to listen later."""
         if what == enter_channel.BEGUN and pause.over:
             return
         if not lager.at_start(variables.TERMINAL):

@@ -1,8 +1,8 @@
 """Compares the settings of the script's nets at the pause with those at its resume.
 
-This belongs to lager's side of a pause; what reads the instruments is the script's own:
-`lager.instruments.while_paused.settings_read`. A script that has opened no net has not imported it, and nothing here
-takes time then.
+This module belongs to lager's side of a pause; the module that reads the instruments is the script's own:
+`lager.instruments.while_paused.settings_read`. A script that has opened no net has not imported that module, and then
+nothing here takes time.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class _Work:
         threading.Thread(target=self._work, name="lager-comparison", daemon=True).start()
 
     def end(self) -> None:
-        """End it after the question that is under way."""
+        """End the reading after the query that is under way."""
         self._over = True
 
     def _work(self) -> None:
@@ -57,7 +57,7 @@ class _Work:
 
 
 class Comparison:
-    """The readings at a pause. Make it when the pause begins; use it in the paused thread."""
+    """The readings at a pause. Create it when the pause begins; use it in the paused thread."""
 
     def __init__(self, actor: Any, held: Sequence[tuple[str, Any]]) -> None:
         self._actor = actor
@@ -71,8 +71,8 @@ class Comparison:
         """A sentence for each instrument that could not be compared."""
 
     def follow(self, held: Sequence[tuple[str, Any]]) -> None:
-        """Continue at the next stop of a step. What the script set meanwhile is its own, and is not set back; what it
-        has opened meanwhile is compared from now on."""
+        """Continue at the end of a step. Settings that the script has made meanwhile are its own, and are not restored;
+        instruments that it has opened meanwhile are compared from now on."""
         known = dict(self._held)
         for key, holding in held:
             if known.get(key) is holding:
@@ -84,11 +84,11 @@ class Comparison:
         self._first = {key: work for key, work in self._first.items() if work.done.is_set() and work.value is not None}
 
     def step(self) -> None:
-        """Note what was set when a step begins."""
+        """Note the settings at the beginning of a step."""
         self._stepped_at = {key: self._actor.sets_made(holding) for key, holding in self._held}
 
     def read(self) -> None:
-        """Begin to read each instrument that was not read yet, side by side. Does not block."""
+        """Begin to read, in parallel, each instrument that was not read yet. Does not block."""
         for key, holding in self._held:
             if key in self._first:
                 continue
@@ -96,12 +96,12 @@ class Comparison:
                 self._first[key] = self._reading(key, holding)
 
     def end_first(self) -> None:
-        """End the first readings. What has not been read is not compared."""
+        """End the first readings. Settings that have not been read are not compared."""
         for work in self._first.values():
             work.end()
 
     def changes(self, told: Sequence[Mapping[str, Any]], id: str) -> list[dict[str, Any]]:
-        """Read again, compare, and report what differs to lagerd. Blocks for a second at most."""
+        """Read again, compare, and report the differences to lagerd. Blocks for at most a second."""
         until = time.monotonic() + _SECONDS
         self.end_first()
         found: list[dict[str, Any]] = []
@@ -130,7 +130,7 @@ class Comparison:
         return again
 
     def to_restore(self) -> list[tuple[str, Callable[[], None]]]:
-        """Return what sets back each setting that differs, in the order in which to do it."""
+        """Return the functions that restore each setting that differs, in the order in which to call them."""
         found = [one for before, after in self._pairs for one in self._actor.to_restore(before, after, self._own)]
         return [(name, set_back) for _, name, set_back in sorted(found, key=lambda one: one[0])]
 

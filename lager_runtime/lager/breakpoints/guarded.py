@@ -1,4 +1,4 @@
-"""Pauses a thread from an event of Python, with the care of `lager._pause`."""
+"""Pauses a thread from an event of Python, with the same precautions as `lager._pause`."""
 
 import sys
 from collections.abc import Callable

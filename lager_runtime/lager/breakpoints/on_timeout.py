@@ -1,4 +1,4 @@
-"""What happens when a pause times out, if the script is not to resume: raise PauseTimeout, or end the run."""
+"""Handles a timeout after which the script does not resume: raises PauseTimeout, or ends the run."""
 
 import atexit
 import contextlib
@@ -28,7 +28,8 @@ class _Mark:
 
 
 def outcome(details: dict[str, Any], changes: "Sequence[Change]" = ()) -> BaseException | None:
-    """Return what the pause with these details, which has timed out, raises in its thread; None: it resumes."""
+    """Return the exception that a pause with these details raises in its thread after its timeout; None if it
+    resumes."""
     if details["on_timeout"] == "raise":
         what = f"The pause at {_place(details)} was not resumed in time."
         return PauseTimeout(what, "Catch lager.PauseTimeout, or set a longer timeout=.", changes)
@@ -40,7 +41,7 @@ def outcome(details: dict[str, Any], changes: "Sequence[Change]" = ()) -> BaseEx
 
 
 def bench_changed(details: dict[str, Any], changes: "Sequence[Change]") -> BenchChanged:
-    """Return what a pause with on_change="raise" raises if the bench was changed meanwhile."""
+    """Return the exception that a pause with on_change="raise" raises if the bench was changed meanwhile."""
     others = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
     what = f"The bench was changed during the pause at {_place(details)}: {line(changes[0])}{others}."
     return BenchChanged(what, "Catch lager.BenchChanged; its attribute changes lists all of them.", changes)

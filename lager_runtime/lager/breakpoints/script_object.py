@@ -131,7 +131,7 @@ class ScriptObject:
         return ()
 
     def links(self, pause: PauseState) -> tuple[Any, Any]:
-        """Return what the consoles of a pause call to report to lagerd, and to resume it with a step."""
+        """Return the functions with which the consoles of a pause report to lagerd, and resume it with a step."""
 
         def step(request: Any, console: int) -> Awaitable[None]:
             return self._step(pause, request, console)

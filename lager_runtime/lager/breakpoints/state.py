@@ -80,16 +80,16 @@ class PauseState:
     quiet: bool = False  # it prints nothing
 
     def is_step(self, outcome: "Ended | CannotPause") -> bool:
-        """Return whether the pause ends with a step, so that it continues at the next stop."""
+        """Return whether the pause ends with a step, so that it continues at the end of the step."""
         return self.step is not None and isinstance(outcome, Ended) and outcome.by.get("how") == STEP
 
     def follow(self, before: "PauseState") -> None:
-        """Take over what lasts from the pause `before`, whose step has stopped here."""
+        """Take over the lasting state of the pause `before`, whose step has ended here."""
         self.consoles, self.comparison = before.consoles, before.comparison
         self.details |= {"stepped_from": before.id, "interactive": True}
 
     def end_requests(self) -> None:
-        """Let nothing of others use the script's instruments any more; blocks for the one question under way."""
+        """End all requests of others to the script's instruments; blocks for the query under way."""
         self.resumes = True
         if self.requests is not None:
             self.requests.end()
@@ -100,7 +100,7 @@ class PauseState:
 
     @property
     def keys(self) -> "PauseKeys":
-        """Return `details`, for those who read them by key."""
+        """Return `details` as a mapping."""
         return cast("PauseKeys", self.details)
 
     @property
@@ -116,16 +116,16 @@ class PauseState:
                 self.limit.reschedule(self.last_moment())
 
     def as_asked(self) -> dict[str, Any]:
-        """Return the argument of the call Pause. Once a lagerd has accepted the pause, it includes the time left."""
+        """Return the argument of the call Pause. After a lagerd has accepted the pause, it includes the time left."""
         if not self.known:
             return self.details
         left = 0.0 if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
         return {**self.details, "remaining": left, "since": self.since} | self.told
 
     def unheard(self, no_answer: LagerError) -> "Ended | CannotPause":
-        """Return how a pause ends about which lagerd was silent until the last moment.
+        """Return the end of a pause about which lagerd did not answer until the last moment.
 
-        If the client's thread is far behind that moment, it was kept from reading, and lagerd may have replied.
+        If the client's thread is far behind that moment, it could not read, and lagerd may have replied.
         """
         late = 0.0
         if self.limit is not None and (when := self.limit.when()) is not None:
@@ -140,7 +140,8 @@ class PauseState:
         return None if due is None else min(max(due - time.monotonic(), 0.0), _LONGEST_WAIT)
 
     def given_up(self) -> "Ended | CannotPause | None":
-        """Return how the paused thread ends the pause if the client's thread has not; None to keep waiting.
+        """Return the end with which the paused thread ends the pause if the client's thread has not; None to keep
+        waiting.
 
         The client's thread gets one more moment, and another one after each in which neither thread could run.
         """

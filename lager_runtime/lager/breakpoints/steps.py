@@ -1,9 +1,9 @@
 """The steps of a paused script, in the thread that was paused.
 
-A step ends one pause and begins the next one where it stops. Between the two nothing is paused: the script has its
-instruments and its terminal for itself. What lasts from the first pause to the final resume goes from each PauseState
-to the next (`PauseState.follow`): the consoles, what to do at the timeout and with changes of the bench, and the
-settings that those are found by.
+A step ends one pause and begins the next one where it stops. Between the two the script is not paused, and nothing else
+uses its instruments and its terminal. State that lasts from the first pause to the final resume passes from each
+PauseState to the next (`PauseState.follow`): the consoles, the actions at the timeout and for changes of the bench, and
+the settings to compare.
 """
 
 from types import FrameType

@@ -1,6 +1,6 @@
-"""The requests of others at one pause: each is carried out in a thread of its own, and none outlives the pause.
+"""The requests of others at one pause: each is carried out in a separate thread, and none outlives the pause.
 
-This belongs to lager's side of a pause; what touches the instruments is the script's own:
+This module belongs to lager's side of a pause; the module that uses the instruments is the script's own:
 `lager.instruments.while_paused.through`.
 A script that has opened no net has not imported it.
 """
@@ -33,7 +33,7 @@ class Requests:
         self._working: set[threading.Lock] = set()  # each is held until its request no longer uses an instrument
 
     async def carry_out(self, asked: dict[str, Any]) -> str:
-        """Return the result of `asked` as JSON. Raises LagerError; at the end of the pause within one question."""
+        """Return the result of `asked` as JSON. Raises LagerError; at the end of the pause, after at most one query."""
         actor: Any = sys.modules.get(_ACTOR)
         if actor is None:
             raise NoSuchInstrument("The script has no instrument open.", "Try again.")
@@ -49,8 +49,8 @@ class Requests:
             self._waiting -= 1
 
     def end(self) -> None:
-        """End every request: one that waits is refused, and one that uses an instrument finishes its question. Blocks
-        until then."""
+        """End every request: a waiting one is refused, and one that uses an instrument finishes its query. Blocks until
+        then."""
         with self._lock:
             self._over = True
             working = list(self._working)
@@ -106,7 +106,7 @@ class Requests:
             raise Failed("The script was resumed before it answered.", "See who holds what with: lager instruments")
 
     def _await_console(self) -> None:
-        """Wait until no console evaluates a statement; what it asks next would come in between."""
+        """Wait until no console evaluates a statement, because its next query could come in between."""
         turn = Turn("a request through this pause")
         turn.ask()
         until = time.monotonic() + _TURN_SECONDS

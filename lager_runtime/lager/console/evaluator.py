@@ -73,11 +73,11 @@ class Evaluator:
             self._builtins["_"] = value
 
     def use(self, names: dict[str, Any] | None) -> None:
-        """Run the next sources in these names, None for those that it began with."""
+        """Run the next sources with these names; None means the original ones."""
         self.namespace = self._names if names is None else names
 
     def begin_again(self, names: dict[str, Any]) -> None:
-        """Use a copy of these names, and nothing of before."""
+        """Use a copy of these names, and drop all others."""
         self._names = {**names, "__builtins__": self._builtins}
         self._builtins.pop("_", None)
         self.namespace = self._names
@@ -108,7 +108,7 @@ class Evaluator:
         return True
 
     def close(self) -> None:
-        """Drop all names, so that nothing of the pause outlives it."""
+        """Drop all names, so that no object of the pause is kept alive."""
         self.namespace = self._names = {}
         self.last = None
         for filename in self._files:

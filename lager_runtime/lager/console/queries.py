@@ -1,6 +1,6 @@
 """Answers a console's queries: completion, documentation, source, stack and variables, and those of a debugger.
 
-They run in the client's thread; what may run code of the script runs in a side thread.
+They run in the client's thread; queries that may run code of the script run in a side thread.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class Queries:
             return [{"name": "", "type": "property", "value": f"<no answer after {_SECONDS:g} s>"}]
 
     async def _move(self, steps: Any) -> Any:
-        """Select another frame. Return its place and source, and whether it is another one than before."""
+        """Select another frame. Return its place and source, and whether the selection has changed."""
         moved = await _aside(lambda: self._selected.move(int(steps)))
         (frame,) = (await snapshot.where(Place(self._selected.place.stack)))[0][-1:]
         return {**frame, "moved": moved, "source": await snapshot.source(self._selected.place)}

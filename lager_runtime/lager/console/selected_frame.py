@@ -1,4 +1,4 @@
-"""Which frame of the pause a console looks names up in: that of the pause, until `:up` and `:down` move it."""
+"""The frame whose names a console uses: that of the pause, until `:up` and `:down` select another."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +40,7 @@ class SelectedFrame:
         return True
 
     def forget(self) -> None:
-        """Drop the frames and all that is in them."""
+        """Drop the frames and all references to their content."""
         self._copies.clear()
         if self.place is not self._whole:
             self.place.forget()

@@ -55,7 +55,8 @@ class Step(Protocol):
 
 
 class Consoles:
-    """The consoles and watchers of one pause, and of those where its steps stop. Use it in the client's thread."""
+    """The consoles and watchers of one pause, and of the pauses at the ends of its steps. Use it in the client's
+    thread."""
 
     def __init__(self, place: Place, details: dict[str, Any], report: Report, step: Step) -> None:
         self._is_at(place, details, report, step)
@@ -102,7 +103,7 @@ class Consoles:
         ).begin()  # fmt: skip
 
     def told(self, left: float) -> None:
-        """Send the time left (`left` in seconds, 0: no timeout) and who is attached to all consoles."""
+        """Send the time left (`left` in seconds, 0: no timeout) and the attached users to all consoles."""
         news = {"left": left, "consoles": list(self._all.values())}
         for one in list(self._all):
             one.tell(news)
@@ -132,7 +133,7 @@ class Consoles:
         await self._step(request, asker.known_as)
 
     def run(self, by: dict[str, Any]) -> None:
-        """Tell all consoles that a step runs, and let them drop what is in the frames."""
+        """Tell all consoles that a step runs, and let them drop their references to the frames."""
         self.running = True
         for one in list(self._all):
             one.run({"stepping": {"id": self.about["id"], "step": self._kind, "by": by}})
@@ -206,14 +207,15 @@ class Console:
         return self._worker.is_busy()
 
     def run(self, news: dict[str, Any]) -> None:
-        """Send `news`, that a step runs, and drop all that is in the frames."""
+        """Send `news`, that a step runs, and drop all references to the frames."""
         self._tell_input()
         self._queries.close()
         self._worker.begin_again({})
         self._worker.post(news)
 
     def stopped(self, news: dict[str, Any]) -> None:
-        """Send `news`, that the script is paused again, and go on there, with what has come meanwhile."""
+        """Send `news`, that the script is paused again, and continue there with the frames that were received
+        meanwhile."""
         self._worker.begin_again(self._pause.place.namespace())
         self._queries = self._queries_here()
         self._worker.post(news)
@@ -230,7 +232,8 @@ class Console:
             self._worker.tell(news)
 
     def end(self, last: dict[str, Any] | None = None) -> None:
-        """Interrupt what runs, let the thread send the frame `last` and end, and shut the connection down."""
+        """Interrupt the running statement, let the thread send the frame `last` and end, and shut the connection
+        down."""
         if not self._open:
             return
         self._open = False
@@ -301,7 +304,7 @@ class Console:
         self._worker.post(frame)
 
     def _take_later(self, frame: dict[str, Any]) -> None:
-        """Keep a source until the script is paused again; an interrupt drops those that are kept."""
+        """Keep a source until the script is paused again; an interrupt drops the kept sources."""
         if "interrupt" in frame:
             for _ in self._held:
                 self._worker.post({"err": "KeyboardInterrupt\n"})
@@ -324,7 +327,7 @@ class Console:
         return lambda: self._queries.tree.names(frame)
 
     def _touch(self) -> None:
-        """Restart the countdown, a moment later, so as not to take Python's lock from the evaluation."""
+        """Restart the countdown a moment later, so that the evaluation keeps Python's lock."""
         if self._touching is None and self._open:
             self._touching = self._loop.call_later(_TOUCH_SECONDS, self._tell_input)
 

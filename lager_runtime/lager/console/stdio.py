@@ -22,7 +22,7 @@ class Output(io.TextIOWrapper):
         super().__init__(_Sending(send), encoding="utf-8", errors="backslashreplace", newline="", line_buffering=True)
 
     def close(self) -> None:
-        """Only flush: only the console closes it, since output after a close() would be lost."""
+        """Only flush: the console itself closes the stream, because output after a close() would be lost."""
         with contextlib.suppress(OSError):
             self.flush()
 
@@ -103,7 +103,7 @@ class _Closed:
 
 
 class _ByThread:
-    """Replaces one of the streams: passes everything on to that of the calling thread."""
+    """Replaces one of the streams: forwards everything to the stream of the calling thread."""
 
     def __init__(self, name: str, usual: Any) -> None:
         self._name = name

@@ -73,7 +73,7 @@ class Worker(threading.Thread):
     # From the client's thread.
 
     def evaluate(self, source: str, names: Callable[[], dict[str, Any]] | None = None) -> bool:
-        """Queue a source, to be run in the names of the pause or in others. Return False if too many are queued
+        """Queue a source, to be run with the names of the pause or with others. Return False if too many are queued
         already."""
         with self._lock:
             self._waiting += 1
@@ -93,11 +93,11 @@ class Worker(threading.Thread):
             self._work.put(self._send_pending)
 
     def use(self, names: dict[str, Any] | None) -> None:
-        """Run the sources that come from now on in these names, None for those of the pause."""
+        """Run the following sources with these names; None means those of the pause."""
         self._work.put(lambda: self._evaluator.use(names))
 
     def begin_again(self, names: dict[str, Any]) -> None:
-        """Run the sources that come from now on in these names, and drop all others."""
+        """Run the following sources with these names, and drop all others."""
         self._work.put(lambda: self._evaluator.begin_again(names))
 
     def is_busy(self) -> bool:

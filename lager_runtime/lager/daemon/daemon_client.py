@@ -44,7 +44,7 @@ _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 
 
 class Participant(Protocol):
-    """What uses the client. Both methods are called in the client's thread."""
+    """A user of the client. Both methods are called in the client's thread."""
 
     def connected(self, bus: Bus) -> None:
         """Serve and listen on a new connection."""
@@ -108,8 +108,8 @@ class DaemonClient:
         at_end.call(self.close)
 
     def is_usable(self) -> bool:
-        """Return False once the thread has ended or the script has closed our descriptors, as a daemon does: then their
-        numbers are no longer ours, and nothing reaches the thread."""
+        """Return False once the thread has ended, or the script has closed lager's descriptors, as a daemon does: then
+        their numbers are no longer lager's, and nothing reaches the thread."""
         return self._thread.is_alive() and self._are_ours()
 
     def is_here(self) -> bool:
@@ -172,7 +172,7 @@ class DaemonClient:
             delay = min(delay * 2, _RETRY_LAST)
 
     async def lagerd(self, patience: float | None) -> None:
-        """Wait until there is a lagerd. Raises NoDaemon after `patience` seconds; None waits forever."""
+        """Wait until lagerd is running. Raises NoDaemon after `patience` seconds; None waits forever."""
         try:
             async with asyncio.timeout(patience):
                 while not self.owner:
@@ -182,7 +182,7 @@ class DaemonClient:
                 raise no_answer() from None
 
     async def another_lagerd(self, seconds: float) -> None:
-        """Wait until another lagerd has come, at most `seconds`."""
+        """Wait until another lagerd is running, at most `seconds`."""
         refused_by = self.owner
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

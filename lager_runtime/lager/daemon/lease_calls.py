@@ -31,7 +31,7 @@ class LeaseCalls:
         self._client = client
 
     def connected(self, bus: Bus) -> None:
-        """Listen to the ends of loans: of what this process has lent or borrowed."""
+        """Listen to the ends of loans that this process has given or received."""
         bus.listen("LoanEnded", _loan_ended, of=BREAKPOINTS)
 
     def ended(self) -> None:
@@ -61,7 +61,7 @@ class LeaseCalls:
             os.close(fd)
 
     def record(self, instrument: str, changes: list[dict[str, Any]], *, wait: bool) -> None:
-        """Report what was set on an instrument that this process holds. Blocks only to `wait` until lagerd has it, a
+        """Report a setting of an instrument that this process holds. Blocks only to `wait` until lagerd has it, a
         second at most. Raises nothing: an instrument can be set without lagerd."""
         with contextlib.suppress(LagerError, RuntimeError):  # the latter: the process is ending
             if not wait or self._client.is_here():  # the garbage collector closes a net
@@ -70,7 +70,7 @@ class LeaseCalls:
                 self._client.run(self._record(instrument, changes))
 
     def guard(self, instrument: str, nets: list[str]) -> None:
-        """Change the nets that are made safe if this process crashes. Blocks and raises as a claim."""
+        """Replace the nets that are made safe if this process crashes. Blocks and raises like a claim."""
         if self._client.is_here():  # the garbage collector closed a net
             self._client.finish(self._guard(instrument, nets))
         else:
@@ -89,9 +89,10 @@ class LeaseCalls:
         self._client.run(self._end(instrument, exit_code))
 
     def release_first(self, instrument: str, fd: int) -> bool:
-        """Release a lease with nets to be made safe: lagerd hears of it before the lease ends, or takes it for a crash.
+        """Release a lease that has nets to be made safe. lagerd must know before the lease ends, or it treats the end
+        as a crash.
 
-        Blocks until then, a few seconds at most if no lagerd answers; returns whether lagerd has heard of it.
+        Blocks until lagerd knows, at most a few seconds if it does not answer; returns whether it knows.
         """
         try:
             if self._client.is_here():  # the garbage collector closed the net
@@ -142,7 +143,7 @@ class LeaseCalls:
                 await self._client.lagerd(min(left, PATIENCE))
 
     async def _declare(self, bus: Bus) -> None:
-        """Say that an assistant claims, before the claim: it is in the record."""
+        """Declare the assistant before its claim, so that the record of the claim names it."""
         if via := os.environ.get(variables.VIA):
             await bus.call(BREAKPOINTS, BREAKPOINTS_PATH, "Identify", "s", via, timeout=_ANSWER_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What a driver of one's own is made of. See docs/drivers.md, and lager.drivers.replay for its tests."""
+"""The parts of a driver of your own. See docs/drivers.md, and lager.drivers.replay for its tests."""
 
 from lager.errors import BadReply, InstrumentError, InvalidArgument, LimitExceeded, Rejected
 from lager.instruments.drivers.base.battery import BatteryState

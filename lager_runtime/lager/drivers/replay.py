@@ -1,4 +1,4 @@
-"""For the tests of drivers: nets on an instrument that plays a script, and leases that only remember.
+"""For the tests of drivers: nets on an instrument that plays a script, and leases that are only recorded.
 
     with playing([("*IDN?", "ACME,P100,1,1.0"), ("MEAS:VOLT?", "3.3")], "P100", "type = 'supply'") as supply:
         assert supply.voltage() == 3.3
@@ -22,7 +22,7 @@ TIMEOUT = 1.0  # seconds; long for a loopback socket also where the machine does
 
 
 class Leases:
-    """Takes the place of lagerd: gives every lease, and remembers what happened in which order."""
+    """Replaces lagerd: grants every lease, and records the calls in their order."""
 
     def __init__(self) -> None:
         self.happened: list[tuple[str, str]] = []

@@ -6,8 +6,8 @@
 A request is a line (bytes: exactly these bytes). A reply is a line, bytes to send as they are, None for no reply, CUT
 to close the connection, or a list of these. Anything else that arrives, or a script that is not played to its end,
 fails the test when the block ends (but for *CLS, of which the script says nothing: lager sends it before the first
-command of a connection), be it with an error of lager's that is expected outside the block. A client that
-connects again goes on where the script stands.
+command of a connection), be it with an error of lager's that is expected outside the block. A client that connects
+again continues at the same point of the script.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class ScriptedInstrument(LoopbackServer):
                 self._answer(connection, self._script.pop(0)[1])
 
     def _expected(self, pending: bytes) -> int:
-        """How many bytes the request took that is due now; 0 while it is not complete."""
+        """Return the length of the request that is due now; 0 while it is not complete."""
         if _CLEAR.startswith(pending):
             return 0
         request = self._script[0][0] if self._script else "(the end)"

@@ -1,1 +1,1 @@
-"""Looks at live frames and objects without running the script's own code."""
+"""Inspects live frames and objects without running the script's own code."""

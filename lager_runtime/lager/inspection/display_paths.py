@@ -1,4 +1,4 @@
-"""Shows files under the names that the user typed.
+"""Shows files with the names that the user typed.
 
 A run whose files were sent to a box starts in a private folder there, LAGER_RUN_FOLDER. LAGER_TYPED has, as JSON, names
 in that folder, each with the path that the user typed for it.

@@ -1,4 +1,4 @@
-"""What a debugger shows of the error at which a script is paused. It runs the `str` of errors, so call it in
+"""The details of the error at which a script is paused, for a debugger. It runs the `str` of errors, so call it in
 `lager.inspection.side_thread`."""
 
 import traceback

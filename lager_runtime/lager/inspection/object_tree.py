@@ -65,7 +65,7 @@ class ObjectTree:
         self._lazy: set[int] = set()
 
     def forget(self) -> None:
-        """Forget all numbers, and what they name."""
+        """Forget all numbers and the objects that they name."""
         self._frames.clear()
         self._values.clear()
         self._lazy.clear()
@@ -106,8 +106,8 @@ class ObjectTree:
         return {**found.f_globals, **found.f_locals}
 
     def members(self, reference: int, start: int = 0, count: int = 0, text: Text = shortened) -> list[Row]:
-        """Return what is in a value: `name`, `type`, `value` and, where there is more below, `reference`; `lazy` where
-        that runs a property of the script. Without a `count`, a last row tells if there are more."""
+        """Return the content of a value: `name`, `type`, `value` and, if it has content itself, `reference`; `lazy` if
+        reading it runs a property of the script. Without a `count`, a last row tells if there are more."""
         first, most = max(start, 0), min(count or _MEMBERS, _MEMBERS)
         rows = _numbered(self._values, reference)(first, first + most + 1)
         found = [row(text) for row in rows[:most]]
@@ -194,7 +194,7 @@ def _length(value: Any) -> int | None:
 
 
 def _below(tree: ObjectTree, value: Any) -> Rows | None:
-    """Return what finds the rows below a value, None if there is nothing below."""
+    """Return the function that finds the rows below a value, None if there are none."""
     kind = type(value)
     if issubclass(kind, dict):
         return lambda *page: [partial(_entry, tree, *one) for one in _page(dict.items(value), *page)]

@@ -1,4 +1,5 @@
-"""Shortens the traceback of a lager error to the frames of the script and one of ours: the message says the rest.
+"""Shortens the traceback of a lager error to the frames of the script and one frame of lager: the message is
+sufficient.
 
 LAGER_DEBUG=1 and `python -X dev` show all frames and the causes of the error.
 """
@@ -47,8 +48,8 @@ def briefly_in(driver: type) -> None:
 
 
 def _without_causes(error: LagerError, handled: BaseException | None) -> LagerError:
-    """Return the error without its causes, except the one that the script was handling when it called. The commands
-    in its text are as the user can type them."""
+    """Return the error without its causes, except the one that the script was handling when it called. The commands in
+    its text have the form in which the user can type them."""
     error.what, error.hint = commands.as_typed(error.what), commands.as_typed(error.hint)
     error.args = tuple(commands.as_typed(one) if type(one) is str else one for one in error.args)
     error.__cause__ = None

@@ -126,7 +126,7 @@ class Holding:
             self.upkeep.attend(self.session, list(self.users.values()))
 
     def _guard(self) -> None:
-        """Tell lagerd which of the open nets are made safe if this process crashes."""
+        """Tell lagerd which of the open nets to make safe if this process crashes."""
         if guard := getattr(self.lease, "guard", None):
             nets = {net.name for net in [*self.users.values(), *self._unsafe.values()] if net.safe is not None}
             guard(tuple(sorted(nets)))
@@ -242,7 +242,7 @@ def is_free(*locks: Any) -> bool:
 
 
 def _close_all() -> None:
-    """Close what is still open at the end of the process."""
+    """Close all instruments that are still open at the end of the process."""
     for (pid, _), holding in list(_holdings.items()):
         if pid == os.getpid() and not holding.given_up():
             with contextlib.suppress(Exception):

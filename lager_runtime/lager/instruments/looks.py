@@ -1,4 +1,4 @@
-"""Looks at nets: reads them in such a way that no claim of another program fails.
+"""Looks: readings of nets that make no claim of another program fail.
 
 A look leases the instrument for at most a second, never waits for it, and changes nothing in it: it sets no range, mode
 or role. Where this process has the instrument open, its own connection is used.
@@ -41,13 +41,13 @@ QUANTITIES: dict[NetType, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What a look at a net found: a state or a number; or the error that it met."""
+    """The result of a look at a net: a state, a number, or an error."""
 
     value: Any = None
     error: LagerError | None = None
 
     def measured(self, type: NetType) -> dict[str, float | None]:
-        """Return what was measured, by name as in QUANTITIES; None for what could not be read."""
+        """Return the measured values by their names in QUANTITIES; None for values that could not be read."""
         names = [name for name, _ in QUANTITIES.get(type, ())]
         if isinstance(self.value, State):
             return {name: getattr(self.value, name, None) for name in names}
@@ -67,8 +67,8 @@ def claim_look(instrument: Instrument, net: str) -> HeldLease:
 def readings(nets: Sequence[NetConfig], claim: Claim = claim_look) -> dict[str, Reading]:
     """Return a reading of each net, all of one instrument, in as many looks as that takes.
 
-    Blocks up to a second a look, and while lagerd answers. Raises InstrumentBusy at once if another process holds the
-    instrument, and the other errors of a claim; what goes wrong with a net is in its reading.
+    Blocks up to a second for each look, and while lagerd answers. Raises InstrumentBusy at once if another process
+    holds the instrument, and the other errors of a claim; the error of a net is in its reading.
     """
     instrument = nets[0].instrument
     holding = holdings.held(instrument.key)
@@ -89,7 +89,7 @@ def readings(nets: Sequence[NetConfig], claim: Claim = claim_look) -> dict[str, 
 
 
 def _looked(nets: Sequence[NetConfig], claim: Claim, *, last: bool) -> dict[str, Reading]:
-    """Return what one look finds; only the `last` one also what it had no time to finish."""
+    """Return the results of one look; only the `last` one includes readings that it had no time to finish."""
     instrument = replace(nets[0].instrument, timeout=min(nets[0].instrument.timeout, _ANSWER_SECONDS))
     session = session_of(instrument)
     lease = claim(instrument, nets[0].name)
@@ -119,7 +119,7 @@ def _looked(nets: Sequence[NetConfig], claim: Claim, *, last: bool) -> dict[str,
 
 
 def load(nets: Sequence[NetConfig]) -> None:
-    """Import what the readings of these nets need, which takes longer than a reading."""
+    """Import the modules for the readings of these nets, because this takes longer than a reading."""
     for instrument in {net.instrument for net in nets}:
         session_of(instrument).load()
     for net in nets:

@@ -219,7 +219,7 @@ def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> Claim:
 
 
 def _guard(config: NetConfig, nets: Nets) -> Guard:
-    """Return what lagerd is to make safe if this process crashes with the net open."""
+    """Return the nets that lagerd makes safe if this process crashes with the net open."""
     if config.safe is None:
         return NOTHING
     here = [net for net in nets.nets.values() if net.instrument.key == config.instrument.key and net.type in OFF]
@@ -256,14 +256,15 @@ def _open(config: NetConfig, bench: Nets, claim: Claim, wait: float, options: fr
 
 
 def _say_unlimited(config: NetConfig) -> None:
-    """Say once in a process that a net has no limits."""
+    """Print once in a process that a net has no limits."""
     if config.name not in _unlimited and sys.stderr is not None:
         _unlimited.add(config.name)
         print(f"lager: {config.name} sends any command to {config.instrument}; no limits apply", file=sys.stderr)
 
 
 def _safe_at_close(config: NetConfig) -> "Callable[[NetConfig, Session], bool] | None":
-    """Return what sets the safe state of the net when it is closed; None if that leaves the net as it is."""
+    """Return the function that sets the safe state of the net when it is closed; None if closing does not change the
+    net."""
     if config.safe is None or config.safe.after == AFTER[0]:
         return None
     return None if config.safe.after == AFTER[1] and not _is_script() else _make_safe

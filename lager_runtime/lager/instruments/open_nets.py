@@ -1,4 +1,4 @@
-"""The nets that this process has open: Net.get of one of them returns the object that is open, and counts one use more.
+"""The nets that this process has open: Net.get of one of them returns the open object, and counts one more use.
 
 Opening and closing a net happen in its turn, one after the other. Net.get may therefore wait in it until another thread
 has closed the net, and then opens it again. A turn is taken before the locks of the instrument, never behind them.
@@ -35,12 +35,12 @@ def turn(config: NetConfig) -> AbstractContextManager[Any]:
 
 
 def remember(driver: Driver[Any]) -> None:
-    """Let `again` find this net, which has just been opened."""
+    """Register this net, which has just been opened, for `again`."""
     _open[_name(driver.config)] = driver
 
 
 def again(config: NetConfig, options: frozenset[str]) -> Driver[Any] | None:
-    """Return the net if it is open, with one use more; call it in the net's turn.
+    """Return the net if it is open, with one more use; call it in the net's turn.
 
     Raises NetConflict if it was opened without one of these options of Net.get, or as another net than this one.
     """

@@ -1,4 +1,4 @@
-"""Reports to lagerd what this process sets on an instrument while a script is paused on the box."""
+"""Reports the settings that this process makes on an instrument to lagerd, while a script is paused on the box."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ _COMMANDS = {NetType.GPIO: "gpo"}  # whose command is not the word of the type
 
 
 class ReportedNet(Protocol):
-    """What a report says of a net; a driver has it."""
+    """The part of a driver that a report uses."""
 
     config: "NetConfig"
 
@@ -43,7 +43,7 @@ Difference = tuple[ReportedSetting, Value | None, Value | None]
 
 
 class Reports(Protocol):
-    """What a session tells of what is set on it."""
+    """The interface with which a session reports settings."""
 
     def is_wanted(self) -> bool: ...
     def report(self, net: ReportedNet, found: Sequence[Difference]) -> None: ...
@@ -51,7 +51,7 @@ class Reports(Protocol):
 
 
 class Collector:
-    """Keeps what is set in `changes`, for lagerd's own process, which holds no lease of its own."""
+    """Keeps settings in `changes`, for lagerd's own process, which holds no lease."""
 
     def __init__(self) -> None:
         self.changes: list[dict[str, Any]] = []
@@ -96,7 +96,7 @@ class Reporter:
         self._calls.record(self._instrument, changes, wait=self._is_command or bool(threads.paused))
 
     def found(self, changes: Sequence[dict[str, Any]], id: str) -> None:
-        """Report what differs at the resume of the pause `id`; who changed it is unknown. Does not block."""
+        """Report the differences at the resume of the pause `id`; the user who made them is unknown. Does not block."""
         keys = ("net", "what", "unit", "old", "new", "how")
         told = [{key: change[key] for key in keys} | {"breakpoint": id} for change in changes]
         self._calls.record(self._instrument, told, wait=False)

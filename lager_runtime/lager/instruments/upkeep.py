@@ -1,8 +1,8 @@
-"""Keeps an instrument awake while it is open: a harmless question now and then, and its own watchdog.
+"""Keeps an instrument awake while it is open, with harmless queries, and programs its watchdog.
 
-The thread that asks never waits for an exchange that is under way, which does as well as a question. It ends with the
-last net that wants one, and never keeps the process alive. Without `keepalive` and `deadman` in the nets file, there is
-no thread and nothing is sent.
+The thread that sends the queries never waits for an exchange that is under way, because that has the same effect as a
+query. It ends with the last net that needs it, and never keeps the process alive. Without `keepalive` and `deadman` in
+the nets file, there is no thread and nothing is sent.
 """
 
 import sys
@@ -20,7 +20,8 @@ wait: Callable[[threading.Event, float], bool] = threading.Event.wait  # a test 
 
 
 class KeepAlive:
-    """Asks the instrument each `seconds`, in a thread of its own, until `end`. Says once that it does not answer."""
+    """Queries the instrument every `seconds`, in a separate thread, until `end`. Prints once that it does not
+    answer."""
 
     def __init__(self, session: Session, seconds: float) -> None:
         self.seconds = seconds
@@ -42,7 +43,7 @@ class KeepAlive:
             pause = self.seconds if self._ask() else min(_AGAIN, self.seconds)
 
     def _ask(self) -> bool:
-        """Ask the instrument something harmless; return False if an exchange is under way."""
+        """Send a harmless query to the instrument; return False if an exchange is under way."""
         if not self._session.lock.acquire(blocking=False):
             return False
         try:
@@ -94,14 +95,14 @@ class Upkeep:
         self._armed = bool(guarded)
 
     def suspend(self, session: Session) -> None:
-        """Before a loan: ask nothing, and disarm the watchdog. Raises InstrumentError if that fails."""
+        """Stop the queries before a loan, and disarm the watchdog. Raises InstrumentError if that fails."""
         if self._armed:
             set_watchdog(session, [])
         self._rearm = self._armed
         self.stop()
 
     def resume(self, session: Session, nets: Sequence[NetConfig]) -> None:
-        """After a loan: ask again, and arm the watchdog if it was armed. Raises InstrumentError."""
+        """Resume the queries after a loan, and arm the watchdog if it was armed. Raises InstrumentError."""
         self.attend(session, nets)
         if self._rearm:
             self.program(session, nets, arm=True)

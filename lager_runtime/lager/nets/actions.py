@@ -1,4 +1,4 @@
-"""The fixed table of what can be done with a net: the commands, lagerd and a paused script know the same actions.
+"""The fixed table of the actions on a net, which the commands, lagerd and a paused script share.
 
 An action names methods of the net's driver. A serial line (uart) has none, because it is not known how long one takes.
 """
@@ -32,7 +32,8 @@ class Action:
         return self.harmless or (value is None and bool(self.unit))
 
     def on(self, driver: Any, value: object = None) -> Any:
-        """Carry it out on an open net: set `value`, or read or do what needs none; return what the driver returns."""
+        """Carry the action out on an open net: set `value`, or read or do something without a value; return the result
+        of the driver."""
         if value is not None:
             return getattr(driver, self.asks or self.write)(value)
         method, _, field = (self.do or self.read).partition(".")
@@ -143,7 +144,7 @@ _DOING = frozenset(name for actions in ACTIONS.values() for name, action in acti
 
 
 def look(type: NetType) -> str:
-    """Return the action that shows most of a net of this type; "" if none does."""
+    """Return the action that shows the most about a net of this type; "" if there is none."""
     return next((name for name in ("state", "input", "output", "temperature") if name in ACTIONS[type]), "")
 
 

@@ -20,7 +20,8 @@ _NUMBER = re.compile(r"^\d+-")
 
 @dataclass(frozen=True)
 class NamedBench:
-    """A bench of the box. Without a name it is that of nets.toml; without a group every member of lager may use it."""
+    """A bench of the box. Without a name, it is the bench of nets.toml; without a group, every member of the group
+    lager may use it."""
 
     name: str
     path: str
@@ -34,7 +35,7 @@ def table_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def mistakes(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the values of the table [bench]: the key and the reason."""
+    """Yield the mistakes in the table [bench]: the key and the reason."""
     if not isinstance(document.get("bench", {}), dict):
         yield "bench", "should be a table [bench]"
     for key, value in table_of(document).items():
@@ -43,7 +44,7 @@ def mistakes(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def read(document: Mapping[str, Any], where: str) -> NamedBench:
-    """Return the bench that a nets file describes. A group that is not valid is one that does not exist."""
+    """Return the bench that a nets file describes. An invalid group counts as a group that does not exist."""
     table = table_of(document)
     return NamedBench(str(table.get("name", default_name(where))), where, str(table.get("group", "")))
 

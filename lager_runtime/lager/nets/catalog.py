@@ -1,4 +1,4 @@
-"""Says which driver serves which model. It imports no driver, so that checking a nets file is cheap."""
+"""The table of which driver serves which model. It imports no driver, so that checking a nets file is cheap."""
 
 import importlib
 import re

@@ -47,7 +47,8 @@ def path() -> str:
 def load(file: str | os.PathLike[str] | None = None) -> Nets:
     """Read and check the nets file and its drop-ins. Raises NetsFileError that lists every mistake in it.
 
-    With drop-ins, only if none of the files can be used; `rejected` of the result says why one cannot.
+    With drop-ins, it raises only if none of the files can be used; `rejected` of the result has the reason for each
+    unused file.
     """
     where = os.fspath(file) if file is not None else path()
     added = text_files.drop_ins(where)
@@ -82,7 +83,7 @@ def _joined(where: str, added: Sequence[str]) -> Nets:
 
 
 def _refuse_doubles(one: Nets, others: Sequence[Nets]) -> None:
-    """Raise NetsFileError, which names both files, if another file has a bench, net or instrument of this one."""
+    """Raise NetsFileError, which names both files, if another file has a bench, net or instrument of this file."""
     for other in others:
         if twice := _twice(one, other):
             raise NetsFileError(

@@ -160,7 +160,7 @@ class Nets:
     rejected: tuple[NetsFileError, ...] = ()
 
     def of_bench(self, name: str) -> "Nets":
-        """Return what belongs to one bench. Raises NetsFileError, which suggests similar names."""
+        """Return the nets of one bench. Raises NetsFileError, which suggests similar names."""
         known = [bench.name for bench in self.benches if bench.name]
         if name not in known:
             close = similar(name, known)
@@ -173,7 +173,7 @@ class Nets:
         )
 
     def without_safe(self) -> "Nets":
-        """Return the nets without their safe states, for a command that only reads: its end changes nothing."""
+        """Return the nets without their safe states, for a command that only reads, so that its end changes nothing."""
         plain = {name: replace(net, safe=None) for name, net in self.nets.items()}
         return replace(self, nets=MappingProxyType(plain))
 

@@ -13,8 +13,9 @@ Such a module has a table DRIVER, which says what it serves:
         "safe_order": ["eload", "supply"],   # which nets of it are made safe first
     }
 
-Packages are looked at when a nets file has a model that lager does not know, so other scripts do not pay for them. A
-module that cannot be used is remembered with the reason, and harms nothing else. lager's own models stay lager's.
+Packages are searched only when a nets file has a model that lager does not know, so that other scripts are not slowed
+down. A module that cannot be used is recorded with the reason, and affects nothing else. lager's own models cannot be
+replaced.
 """
 
 import os
@@ -53,8 +54,8 @@ _read: set[str] = set()  # what has been loaded, or has failed: files, and the g
 
 
 def families() -> list[Family]:
-    """Return the families of all drivers of one's own that can be used; those of packages, and of the folders that the
-    nets files read so far have named."""
+    """Return the families of all usable outside drivers: those of packages, and of the folders named in the nets files
+    that were read so far."""
     _read_packages()
     return list(_found)
 
@@ -75,7 +76,7 @@ def find(model: str) -> Family | None:
 
 
 def read_folder(folder: str) -> None:
-    """Load the drivers in a folder: each file NAME.py, but for tests.
+    """Load the drivers in a folder: each file NAME.py except tests.
 
     Raises ValueError with the reason if the folder cannot be used.
     """
@@ -128,7 +129,7 @@ def _module(path: str) -> ModuleType:
 
 
 def _load(where: str, load: Any) -> None:
-    """Add the family of a module, or the reason why it cannot be used. An error that the module raises does no harm."""
+    """Add the family of a module, or the reason why it cannot be used. Errors that the module raises are caught."""
     try:
         module = load()
         _found.append(_family(where, module))
@@ -152,7 +153,7 @@ def _line_in(where: str, error: BaseException) -> str:
 
 
 def _family(where: str, module: Any) -> Family:
-    """Return the family that the table of a module describes. Raises ValueError with what is wrong."""
+    """Return the family that the table of a module describes. Raises ValueError with the mistake."""
     table = getattr(module, "DRIVER", None)
     if not isinstance(table, Mapping):
         raise ValueError("it has no table DRIVER")

@@ -1,6 +1,5 @@
-"""What is special about talking to a family of instruments, as a row of a table. Sessions read it; no family has one of
-its own.
-"""
+"""The peculiarities of communication with a family of instruments, as a row of a table. Sessions read it; no family has
+its own session class."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,9 +14,9 @@ ERROR_FORMS = ("code,text", "code text", "code")
 
 @dataclass(frozen=True)
 class Talk:
-    """How one talks to the instruments of a family. The defaults are those of SCPI-99 and of most instruments.
+    """How to communicate with the instruments of a family. The defaults are those of SCPI-99 and of most instruments.
 
-    On a serial line, the nets file may name another line end and baud rate: those that the instrument is set to.
+    On a serial line, the nets file may override the line end and the baud rate.
     """
 
     line_end: str = "\n"
@@ -53,7 +52,7 @@ class Talk:
 
 
 def read(table: Mapping[str, Any]) -> Talk:
-    """Return what a table says; its other keys are ignored. Raises ValueError with what is wrong."""
+    """Return the Talk that a table describes; its other keys are ignored. Raises ValueError with the mistake."""
     given = {name: table[name] for name in _TESTS if name in table}
     for name, value in given.items():
         is_right, wanted = _TESTS[name]

@@ -1,6 +1,6 @@
-"""Brings lager into an interpreter of another environment, which PYTHONPATH leads here.
+"""Makes lager importable in an interpreter of another environment, which finds this file through PYTHONPATH.
 
-The packages of that environment come first, and lager's own behind them. Only `lager` itself always comes from the
+The packages of that environment come first, and lager's own after them. Only `lager` itself always comes from the
 installation of the `lager python` that started the run, whatever package the environment has under that name. Other
 Pythons that inherit the variables, and lager's own, get nothing. Then the sitecustomize of the environment runs, if it
 has one.
@@ -38,7 +38,7 @@ class _OnlyLager:
 
 
 def _run_theirs() -> None:
-    """Run the sitecustomize that would have been found without us."""
+    """Run the sitecustomize that would have been found without this file."""
     import _frozen_importlib
     from _frozen_importlib_external import PathFinder
 

@@ -1,1 +1,1 @@
-"""The process: its end, its forks and threads, and calls of Linux."""
+"""The process: its end, its forks and threads, and Linux system calls."""

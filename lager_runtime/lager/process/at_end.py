@@ -1,4 +1,5 @@
-"""What ends with the process: called after the exit handlers of the script, which may still use nets and pauses."""
+"""Calls functions at the end of the process, after the exit handlers of the script, which may still use nets and
+pauses."""
 
 import atexit
 import sys
@@ -14,7 +15,7 @@ _calls: "list[Callable[[], object]]" = []  # of a process that is not part of a 
 
 
 def call(what: "Callable[[], object]") -> None:
-    """Call `what` at the end of the process, once, and before what was given earlier."""
+    """Call `what` once at the end of the process, before functions that were registered earlier."""
     start = getattr(sys, "_lager_start", None)  # registered before the script began: lager_startup
     calls = _calls if start is None else start.at_end
     if what in calls:

@@ -1,6 +1,6 @@
-"""Keeps descriptors of ours from the programs that the script starts or becomes.
+"""Keeps lager's descriptors out of the programs that the script starts or executes.
 
-They are closed there from the beginning, but a script may make all of its descriptors inheritable. Python announces
+They are not inheritable, but a script may make all of its descriptors inheritable. Python announces
 each such start (sys.audit). One that C code makes, through ctypes for example, is not announced.
 """
 

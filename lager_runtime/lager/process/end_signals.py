@@ -1,4 +1,4 @@
-"""Waits for the signals that end a process that serves others."""
+"""Waits for the signals that end a server process."""
 
 import asyncio
 import signal

@@ -1,4 +1,5 @@
-"""Makes a fork wait while another thread imports a module of ours: else the child would wait for it forever."""
+"""Makes a fork wait while another thread imports a module of lager; otherwise the child would wait for the import
+forever."""
 
 import _thread  # the lock of threading, without the import
 import os

@@ -1,4 +1,4 @@
-"""Calls of Linux that the standard library lacks, inotify(7) and prctl(2), and the names of users."""
+"""Linux system calls that the standard library lacks, inotify(7) and prctl(2), and the names of users."""
 
 import os
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def signal_with_parent(number: int) -> Callable[[], None]:
 
 
 def adopt_orphans() -> None:
-    """Make a descendant whose parent dies our child, so that we still reach it."""
+    """Make descendants whose parent ends children of this process, so that it can still find them."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)

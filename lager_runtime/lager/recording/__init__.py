@@ -1,1 +1,1 @@
-"""Records what nets measure, row by row, honest about gaps: for `lager.Recorder` and `lager log`."""
+"""Records readings of nets row by row, including gaps, for `lager.Recorder` and `lager log`."""

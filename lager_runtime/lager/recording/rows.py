@@ -1,4 +1,4 @@
-"""Rows of readings: what their columns are, when they are due, and how they are written as CSV."""
+"""Rows of readings: their columns, their schedule, and their form as CSV."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ SHORTEST = 0.01  # seconds between two rows
 
 @dataclass(frozen=True)
 class Column:
-    """What one column measures; `unit` is "" for a level."""
+    """The quantity of one column; `unit` is "" for a level."""
 
     net: str
     name: str
@@ -60,8 +60,8 @@ def columns(nets: Sequence[NetConfig]) -> list[Column]:
 
 
 def row(nets: Sequence[NetConfig], readings: Mapping[str, Reading], began: float, why: Mapping[str, str] = {}) -> Row:
-    """Return the row of now. `began` is the time of the first row by the monotonic clock; `why` has the reason for each
-    net that was not read at all."""
+    """Return the current row. `began` is the time of the first row by the monotonic clock; `why` has the reason for
+    each net that was not read at all."""
     values: list[float | None] = []
     problems: list[str] = []
     for net in nets:
@@ -91,7 +91,8 @@ def _reason(reading: Reading | None) -> str:
 
 
 class Schedule:
-    """When rows are due: each `every` seconds from the start. A row that is late leaves out those that it missed."""
+    """The schedule of rows: one every `every` seconds from the start. After a late row, the missed ones are left
+    out."""
 
     def __init__(self, every: float, now: Callable[[], float] = time.monotonic) -> None:
         self.every = every
@@ -102,7 +103,7 @@ class Schedule:
 
     @property
     def next(self) -> float:
-        """When the next row is due, in seconds from the start."""
+        """Return when the next row is due, in seconds from the start."""
         return self._due * self.every
 
     def wait(self) -> float:
@@ -110,7 +111,7 @@ class Schedule:
         return max(self.began + self._due * self.every - self._now(), 0.0)
 
     def done(self) -> int:
-        """Note that the row that was due is done; return how many more have been missed meanwhile."""
+        """Note that the due row is done; return how many rows have been missed meanwhile."""
         self.took = self._now() - self.began - self._due * self.every
         count = max(int(self.took / self.every) - 1, 0)
         self._due += 1 + count
@@ -127,7 +128,8 @@ def interval(given: object) -> float:
 
 
 class CsvFile:
-    """A new CSV file. Each row is in the file when `add` returns, so that it is complete however the process ends."""
+    """A new CSV file. When `add` returns, the row is in the file, so that the file is complete however the process
+    ends."""
 
     def __init__(self, path: str | os.PathLike[str], columns: Sequence[Column]) -> None:
         """Create the file. Raises RecordingError if it exists, or cannot be created."""

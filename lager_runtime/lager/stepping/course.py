@@ -1,4 +1,4 @@
-"""The course of one step: which event in its thread is the stop. It knows frames and lines, and nothing of tracing.
+"""The course of one step: decides which event in its thread ends it. It knows frames and lines, but does not trace.
 
 Invariants
 
@@ -21,7 +21,7 @@ _LAST_LINE = 2**31 - 1
 
 
 class Request:
-    """What a step is to do: one of KINDS, and the line of `until`. `out` stops in the caller, where `finish` stops at
+    """The requested step: one of KINDS, and the line of `until`. `out` stops in the caller, where `finish` stops at
     the return itself."""
 
     def __init__(self, kind: object, line: object = None) -> None:

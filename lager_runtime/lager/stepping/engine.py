@@ -38,7 +38,7 @@ class Step:
         _running[threading.get_ident()] = self
 
     def cancel(self) -> None:
-        """End the step without a stop. A second call does nothing."""
+        """Cancel the step, so that it does not stop. A second call does nothing."""
         self._events.end()
         self._drop()
 
@@ -67,7 +67,7 @@ def begin(course: Course, stopped: Callable[[FrameType, Any], None], over: Calla
 
 
 def cancel_here() -> None:
-    """End the step of the calling thread, if there is one, without a stop."""
+    """Cancel the step of the calling thread, if there is one."""
     step = _running.get(threading.get_ident())
     if step is not None:
         step.cancel()

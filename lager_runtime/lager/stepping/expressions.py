@@ -17,14 +17,14 @@ Names = Callable[[], dict[str, Any]]
 
 
 class Condition:
-    """An expression. If it raises, it holds, so that a mistake in it cannot hide the line."""
+    """An expression. If it raises, it counts as true, so that a mistake in it cannot hide the line."""
 
     def __init__(self, source: str) -> None:
         """Raises InvalidArgument."""
         self._code = _compiled(source, "condition")
 
     def check(self, names: Names) -> tuple[bool, str]:
-        """Return whether it holds, and what to say if it raised. KeyboardInterrupt passes through."""
+        """Return whether the condition is true, and the message if it raised. KeyboardInterrupt passes through."""
         try:
             return bool(eval(self._code, names())), ""
         except KeyboardInterrupt:
@@ -47,7 +47,7 @@ class Hits:
         self._lock = threading.Lock()
 
     def counted(self) -> bool:
-        """Count one hit. Return whether it is one that stops."""
+        """Count one hit. Return whether it stops."""
         with self._lock:
             self._count += 1
             count, number = self._count, self._number
@@ -76,7 +76,7 @@ class Message:
             text = rest[end + 1 :] if brace else ""
 
     def text(self, names: Names) -> str:
-        """Return the text with the values. What raises is shown as its error."""
+        """Return the text with the values. An expression that raises is shown as its error."""
         space = names()
         return "".join(part if isinstance(part, str) else _value(*part, space) for part in self._parts)
 

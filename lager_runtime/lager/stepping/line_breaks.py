@@ -1,7 +1,7 @@
-"""Breakpoints on lines: which there are, and whether one stops the thread that comes to its line.
+"""The breakpoints on lines: decides whether one stops a thread that reaches its line.
 
-Each belongs to a client, and is dropped with it. `watch` and `pause` are set by those who watch threads and pause them.
-Conditions and messages run in the script's thread, in a copy of the frame's names.
+Each breakpoint belongs to a client, and is dropped with it. The modules that watch and pause threads set `watch` and
+`pause`. Conditions and messages run in the script's thread, in a copy of the frame's names.
 """
 
 import os
@@ -53,7 +53,7 @@ Lines = dict[int, list[Breakpoint]]
 
 
 class Table:
-    """All breakpoints of this process. Set them in the client's thread; any thread may come to one."""
+    """All breakpoints of this process. Set them in the client's thread; any thread may reach one."""
 
     def __init__(self) -> None:
         self.active = False
@@ -88,7 +88,7 @@ class Table:
         self._apply()
 
     def clear(self) -> None:
-        """Drop all, as in a forked child, whose clients are the parent's. Nothing is told to `watch`."""
+        """Drop all breakpoints, for a forked child, whose clients are the parent's. Does not call `watch`."""
         self._set.clear()
         self._files, self._codes, self.active = {}, {}, False
 
@@ -156,7 +156,7 @@ def _real(paths: list[str]) -> str | None:
 
 
 def _line(asked: object, path: str | None, lines: list[int]) -> int:
-    """Return the line with code that is meant. Raises InvalidArgument."""
+    """Return the line with code for a requested line. Raises InvalidArgument."""
     if path is None:
         raise InvalidArgument("The script's machine has no such file.", "See the pathMappings of the configuration.")
     if path.startswith(_OURS):

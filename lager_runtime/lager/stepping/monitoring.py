@@ -57,7 +57,7 @@ class Tool:
                 _M.restart_events()
 
     def breaks_in(self, code: CodeType) -> None:
-        """Watch the lines of code with breakpoints, which begins."""
+        """Watch the lines of code that has breakpoints, when the code begins to run."""
         if code not in self._broken:
             with self._lock:
                 self._broken[code] = _E.LINE
@@ -78,7 +78,7 @@ class Tool:
                 self._apply()
 
     def apply(self) -> None:
-        """Set the events that the steps want now."""
+        """Set the events that the current steps need."""
         with self._lock:
             self._apply()
 

@@ -1,5 +1,5 @@
-"""Why a step cannot begin at a pause. Every pause asks, so this imports nothing, and what it needs of `sys` is from
-before the script, which may have replaced it."""
+"""Finds the reason why a step cannot begin at a pause. Every pause calls this, so it imports nothing, and uses `sys` as
+it was before the script, which may have replaced it."""
 
 import sys
 from types import FrameType

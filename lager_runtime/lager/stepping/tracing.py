@@ -49,7 +49,7 @@ class Tracing:
         sys.settrace(self._called)
 
     def end(self) -> None:
-        """Leave no trace of the step. A second call does nothing."""
+        """End the step and its tracing. A second call does nothing."""
         if sys.gettrace() == self._called:
             sys.settrace(self._previous)
         touched, self._touched = self._touched, []

@@ -1,1 +1,1 @@
-"""How text, numbers, changes and questions are read and shown."""
+"""Parses and formats text, numbers, changes and questions."""

@@ -1,4 +1,4 @@
-"""How a change of the bench is shown: in the script that resumes, in commands and in the journal."""
+"""Formats changes of the bench for the script that resumes, for commands and for the journal."""
 
 import time
 from typing import TYPE_CHECKING

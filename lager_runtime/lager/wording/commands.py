@@ -1,7 +1,7 @@
-"""How the commands that lager prints are typed here: with the path of `lager` where it is not on the PATH.
+"""Formats the commands in messages so that the user can type them: with the path of `lager` if it is not on the PATH.
 
-In a run, `lager python` has found that out, since the environment of the script may be another one. On a box, the
-user's own machine has, since what is shown is typed there.
+In a run, `lager python` has determined the path, because the script may have another environment. On a box, the user's
+own machine has, because the user types the commands there.
 """
 
 import os
@@ -14,12 +14,12 @@ _BEFORE = r"(?:(?<=: )|(?<=sudo )|(?<=  )|(?<=['`]))"  # a command in a sentence
 
 
 def path() -> str:
-    """Return what to type for `lager`."""
+    """Return the word to type for `lager`."""
     return printable(missing_path() or "lager", 200)
 
 
 def command() -> str:
-    """Return what to type for `lager` in other terminals: a simulated bench is named, so that they reach it."""
+    """Return the words to type for `lager` in other terminals; they name a simulated bench, so that it is used."""
     bench = _environ().get(variables.BENCH)
     return f"{variables.BENCH}={printable(bench, 200)} {path()}" if bench else path()
 

@@ -1,7 +1,7 @@
-"""A question of a script: its kinds, and how the input of a user becomes an answer.
+"""A question of a script: its kinds, and the conversion of input into an answer.
 
-All three sides use it: the script asks, lagerd accepts or refuses an answer, and a terminal says what it wants. An
-answer is a bool ("yes-no"), a str ("text" and "choice") or a float ("number").
+Three sides use it: the script asks, lagerd accepts or refuses an answer, and a terminal shows which answers are valid.
+An answer is a bool ("yes-no"), a str ("text" and "choice") or a float ("number").
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ Answer = bool | str | float
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and what answers it; the bounds of a number are inclusive. Made by `question`."""
+    """A question and its valid answers; the bounds of a number are inclusive. `question` creates it."""
 
     text: str
     kind: str
@@ -37,7 +37,8 @@ class Question:
     default: Answer | None = None
 
     def answer(self, given: object) -> Answer:
-        """Convert a typed text, or a value of the right type, to an answer. InvalidArgument says what is wanted."""
+        """Convert a typed text, or a value of the right type, to an answer. Raises InvalidArgument, which says what is
+        valid."""
         converted = self._converted(given)
         if converted is None:
             told = "An empty text" if isinstance(given, str) and not given.strip() else shown(given)
@@ -49,7 +50,7 @@ class Question:
         return converted
 
     def wanted(self) -> str:
-        """Return what the question takes, in words."""
+        """Return the valid answers, in words."""
         if self.kind == "yes-no":
             return "yes or no"
         if self.kind == "choice":
@@ -91,7 +92,7 @@ class Question:
         return text if len(text) <= TEXT_LENGTH and not any(end in text for end in "\0\r\n") else None
 
     def _with_point(self, given: str) -> str:
-        """Return how to write a number that was given with a decimal comma, if it is one."""
+        """Return the correct form of a number that was given with a decimal comma."""
         better = given.strip().replace(",", ".")
         is_one = self.kind == "number" and "," in given and self._converted(better) is not None
         return f", with a decimal point: {better}" if is_one else ""
@@ -132,7 +133,7 @@ def question(
 
 
 def from_details(details: Mapping[str, Any]) -> Question | None:
-    """Return the question of a pause from its keys, None if it asks none. Raises InvalidArgument."""
+    """Return the question of a pause from its keys, None if it has none. Raises InvalidArgument."""
     if "question" not in details:
         return None
     names = ("kind", "choices", "unit", "low", "high", "default")

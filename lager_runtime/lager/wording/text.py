@@ -1,4 +1,4 @@
-"""Makes text safe to show, and reads and writes numbers and durations as people do."""
+"""Makes text safe to show, and parses and formats numbers and durations."""
 
 import math
 import re
@@ -110,7 +110,7 @@ def time_left(seconds: float) -> str:
 
 
 def time_given(id: str, seconds: float) -> str:
-    """Return what to say of a pause that was extended: how much time it has left; 0 for no timeout."""
+    """Return the message about a pause that was extended, with its time left; 0 means no timeout."""
     return f"{id} has {time_left(seconds)} left" if seconds else f"{id} waits until it is resumed"
 
 

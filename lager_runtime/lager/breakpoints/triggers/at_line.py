@@ -1,4 +1,4 @@
-"""Pauses a thread that comes to a line with a breakpoint of an attached editor."""
+"""Pauses a thread that reaches a line with a breakpoint of an attached editor."""
 
 import os
 from types import FrameType
@@ -19,6 +19,6 @@ def _pause(frame: FrameType, why: str) -> None:
 
 
 def ready() -> None:
-    """Let the breakpoints of this process pause."""
+    """Enable pauses at the breakpoints of this process."""
     table.pause = _pause
     threads.at_resume[:] = [engine.resumes]

@@ -1,9 +1,10 @@
 """`lager python --pause-on-error`: pauses the script where an error is raised that nothing will catch, or that fails a
 test of unittest.
 
-At each raise, while all frames still exist, we decide whether anything will catch the error. If nothing will, the
-script is paused before any `finally` or `with` cleans up the bench. An error that seemed to be caught and still ends
-the thread pauses then, and the label says so. Each error pauses once. Nothing here changes how the script ends.
+At each raise, while all frames still exist, lager decides whether anything will catch the error. If nothing will, the
+script is paused before any `finally` or `with` cleans up the bench. If an error seemed to be caught and still ends the
+thread, the script is paused then, and the label says so. Each error pauses once. Nothing here changes how the script
+ends.
 """
 
 import contextlib
@@ -145,7 +146,7 @@ def _judge(frame: FrameType, error: BaseException, raised: TracebackType) -> Non
 
 
 def _is_on_its_way(frame: FrameType, error: BaseException) -> bool:
-    """Return whether the error was judged already, and has not left the frame that may catch it."""
+    """Return whether the error was already examined, and has not left the frame that may catch it."""
     catching = [caught_in for judged, caught_in in (_mine.judged, _mine.failed) if judged == id(error)]
     here: FrameType | None = frame
     while catching and here is not None:

@@ -1,4 +1,4 @@
-"""Pauses failing tests, when pytest reports a failure and before it tears down the fixtures."""
+"""Pauses failing tests when pytest reports a failure, before it tears down the fixtures."""
 
 import contextlib
 import itertools
@@ -22,7 +22,7 @@ _UNITTEST_END = ("_callTearDown", "_callCleanup", "addUnexpectedSuccess")
 
 
 def configure(config: pytest.Config) -> None:
-    """Make failing tests pause, or print why they will not."""
+    """Pause failing tests from now on, or print why they will not be paused."""
     if not config.getoption("lager_pause"):
         _say_at_start(config, "lager: pytest catches what a test raises; to pause there, add the option --lager-pause.")
     elif not lager.is_run():
@@ -136,7 +136,7 @@ def _replaced(owner: Any, name: str, by: Callable[..., None]) -> Iterator[None]:
 
 
 def _failure(error: BaseException) -> str:
-    """Return what the test raised, in one line."""
+    """Return the exception of the test, in one line."""
     if isinstance(error, pytest.FixtureLookupError):
         return f"FixtureLookupError: there is no fixture {printable(error.argname, LABEL_LENGTH)}"
     told = first_line(error, LABEL_LENGTH)
@@ -155,7 +155,7 @@ def _line(text: str | None) -> str:
 
 
 def _is_no_failure(error: BaseException, raised: TracebackType) -> bool:
-    """Return whether it is a skip or the like, or comes from unittest after the test has ended."""
+    """Return whether the exception is a skip or similar, or comes from unittest after the test has ended."""
     names = {frame.f_code.co_name for frame, _ in traceback.walk_tb(raised)}
     return isinstance(error, (*_NO_FAILURES, KeyboardInterrupt)) or not names.isdisjoint(_UNITTEST_END)
 

@@ -1,4 +1,4 @@
-"""A client that has breakpoints on lines. It stays while the script runs; its breakpoints end with it."""
+"""A client that sets breakpoints on lines. It stays connected while the script runs; its breakpoints end with it."""
 
 import asyncio
 import socket

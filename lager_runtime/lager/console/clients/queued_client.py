@@ -27,7 +27,7 @@ class QueuedClient:
         self._writing = False
 
     def take(self, frame: dict[str, Any]) -> None:
-        """Take a frame that has come."""
+        """Handle a received frame."""
         raise NotImplementedError
 
     def begin(self) -> None:
@@ -46,7 +46,7 @@ class QueuedClient:
                 self._loop.call_soon_threadsafe(self._flush)
 
     def end(self, last: dict[str, Any] | None = None) -> None:
-        """Send `last` if there is room for it, and close."""
+        """Send `last` if there is space for it, and close."""
         if self._connection.fileno() < 0:
             return
         if last is not None:
@@ -88,7 +88,7 @@ class QueuedClient:
             self._writing = False
 
     def _next(self) -> bool:
-        """Take what is sent next. Return False if there is nothing."""
+        """Prepare the next data to send. Return False if there is none."""
         if self._waiting:
             self._unsent = encode(self._waiting.popleft())
         elif self._lost:

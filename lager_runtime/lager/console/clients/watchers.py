@@ -54,7 +54,7 @@ class Watcher(QueuedClient):
             self._queries.ask(frame)
 
     def run(self, news: dict[str, Any]) -> None:
-        """Send `news`, that a step runs, and drop all that is in the frames."""
+        """Send `news`, that a step runs, and drop all references to the frames."""
         self._queries.close()
         self.tell(news)
 
@@ -64,6 +64,6 @@ class Watcher(QueuedClient):
         self.tell(news)
 
     def end(self, last: dict[str, Any] | None = None) -> None:
-        """Send `last` if there is room for it, and close."""
+        """Send `last` if there is space for it, and close."""
         super().end(last)
         self._queries.close()

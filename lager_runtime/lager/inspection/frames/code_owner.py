@@ -1,4 +1,4 @@
-"""Whose code a frame runs: lager's, a library's or the script's. It is fast, because every raise calls it."""
+"""Decides whose code a frame runs: lager's, a library's or the script's. It is fast, because every raise calls it."""
 
 import functools
 import os

@@ -67,12 +67,12 @@ class Place:
         return cls((_ended_frame(names, file, line, function),))
 
     def for_error(self, error: BaseException | None) -> "Place":
-        """Return this place, where the thread is because of `error`."""
+        """Return this place with `error` as the reason why the thread is there."""
         self.reason, self.error = "exception", error
         return self
 
     def forget(self) -> None:
-        """Drop the frames and all that is in them."""
+        """Drop the frames and all references to their content."""
         self.stack = ()
         self.more = {}
         self.error = None
@@ -139,7 +139,8 @@ def _in_doctest(stack: Stack) -> Stack:
 
 
 def _origin() -> Stack:
-    """Return where the script started a thread that has no frame of its own: who waits for it, or the main thread."""
+    """Return where the script started a thread that has no frame of the script: where it is waited for, or the main
+    thread."""
     from lager.inspection.frames import thread_origin  # rarely needed
 
     try:

@@ -71,7 +71,7 @@ def _is_pythons_own(name: str, library: list[str]) -> bool:
 
 
 class _Unloaded:
-    """Replaces `threading` until the script imports it: there is only the main thread, as a rule."""
+    """Replaces `threading` until the script imports it; until then there is usually only the main thread."""
 
     class _Main:
         name = "MainThread"

@@ -10,7 +10,7 @@ from lager.inspection.display_paths import in_line
 
 
 def show_typed_names() -> None:
-    """Start to show typed names. Only what is shown changes; the file names of the code stay the same."""
+    """Start to show typed names. This changes only what is shown; the file names of the code stay the same."""
     frame, only = traceback.StackSummary.format_frame_summary, traceback.TracebackException.format_exception_only
 
     def format_frame_summary(self: traceback.StackSummary, *arguments: Any, **more: Any) -> str:

@@ -1,1 +1,1 @@
-"""Values and names of the script, looked at without running its code."""
+"""Inspects values and names of the script without running its code."""

@@ -1,4 +1,4 @@
-"""Any instrument that speaks SCPI: sends what the script says, without knowing what it means.
+"""Any instrument that speaks SCPI: sends the messages of the script without interpreting them.
 
 IEEE 488.2 (1992): 8.7.9, the block of definite length that answers a binary query; 11.5.1, the common commands. SCPI
 1999, 21.8.8: `:SYSTem:ERRor?`.
@@ -18,12 +18,12 @@ _LONGEST = 65536
 
 
 def parts(message: str) -> list[bool]:
-    """Return of each part of a message whether it is a query; text in quotes counts for nothing."""
+    """Return for each part of a message whether it is a query; ignores text in quotes."""
     return ["?" in part.split(" ")[0] for part in (one.strip() for one in _QUOTED.sub("", message).split(";")) if part]
 
 
 class ScpiNet(Driver[Scpi]):
-    """An instrument that takes SCPI. No limit of the nets file applies to what is sent."""
+    """An instrument that accepts SCPI. No limit of the nets file applies to the messages."""
 
     SETS: ClassVar[Mapping[str, tuple[str, ...]]] = {"tell": (), "query_binary": ()}
 

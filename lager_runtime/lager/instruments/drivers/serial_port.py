@@ -19,7 +19,7 @@ READ_TIMEOUT = 0.1  # seconds
 
 
 def _plain(value: object) -> object:
-    """Return a number that is given as text as a number, and any other value as it is."""
+    """Convert a number in text to a number; return any other value unchanged."""
     found = number_of(value) if type(value) is str else None
     return value if found is None else int(found) if found.is_integer() else found
 
@@ -119,7 +119,7 @@ class Uart(Driver[SerialSession]):
         return int(self.config.options.get("baudrate", DEFAULT_BAUDRATE))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the nets file says of the net, as plain values; `params` has the settings of the line."""
+        """Return the entry of the net in the nets file as plain values; `params` has the settings of the line."""
         return {**self.config.as_dict(), "role": self.type.role, "params": self.params}
 
     def connect(self, **settings: Any) -> serial.Serial:

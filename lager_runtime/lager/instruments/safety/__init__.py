@@ -1,1 +1,1 @@
-"""What becomes of outputs: the safe state, the end of the process, keepalive and watchdog."""
+"""The safety of outputs: the safe state, the end of the process, keepalive and watchdog."""

@@ -78,7 +78,7 @@ def _unknown(here: Here, name: str, before: str) -> str:
 
 
 def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
-    """Choose the nets for `lager off`; without names all that can be on."""
+    """Choose the nets for `lager off`; without names, all nets that can be on."""
     wanted = list(names) or [name for name, net in here.nets.items() if net.type in OFF]
     unknown = {name: f"It is not in {here.path}." for name in wanted if name not in here.nets}
     found = [_with_safe(here.nets[name]) for name in wanted if name in here.nets]
@@ -169,7 +169,7 @@ def _turn(net: NetConfig) -> int:
 
 
 def _read(net: Any) -> str:
-    """Return how a dac, gpio or switch is off. Raises InstrumentError if it is not."""
+    """Return a description of how a dac, gpio or switch is off. Raises InstrumentError if it is not off."""
     if net.config.type is NetType.DAC:
         volts = net.output()
         if volts <= _LOW_VOLTS:

@@ -1,1 +1,1 @@
-"""The connections to instruments: what is sent, and how answers are read."""
+"""The connections to instruments: send requests and read answers."""

@@ -57,7 +57,7 @@ class LeasedPort:
         return device(fd) == self._device
 
     def refuse_holder(self) -> None:
-        """Explain why another program has the port open.
+        """Raise an error that explains why another program has the port open, if that is known.
 
         Raises InstrumentBusy if that program holds a lease of the port under a name that now points elsewhere.
         """

@@ -70,7 +70,7 @@ class Scpi(Session):
                 self._rejected(command, complaints)
 
     def say(self, command: str) -> None:
-        """Send a command, and look at no error queue. Raises InstrumentUnreachable."""
+        """Send a command without reading the error queue. Raises InstrumentUnreachable."""
         with self.exchange():
             self._send(command)
 
@@ -199,7 +199,7 @@ class Scpi(Session):
             self.lost(error)
 
     def _wait_until_ready(self) -> None:
-        """Leave the pause between two messages that this family needs."""
+        """Wait for the time between two messages that this family needs."""
         if self._talk.pause:
             if (left := self._ready_at - time.monotonic()) > 0:
                 time.sleep(left)
@@ -344,7 +344,7 @@ class Scpi(Session):
         return {"write_termination": end, "read_termination": (end[-1:] or None) if self._is_socket() else None}
 
     def _line_end(self, which: str) -> str:
-        """Return how lines end that are read or written: as the nets file says, or as the family does it."""
+        """Return the line end for reading or writing: as in the nets file, or the default of the family."""
         return str(self.instrument.serial_line.get(which, self._talk.line_end))
 
     def _set_up_nets(self) -> None:
@@ -395,7 +395,7 @@ class Scpi(Session):
         return self._backend() if self._resource is not None else None
 
     def _identify(self) -> None:
-        """Compare what the instrument says that it is with the model in the nets file."""
+        """Compare the identity of the instrument with the model in the nets file."""
         if self._talk.module_query:
             number, _ = self._swap(self._talk.module_query, 2)
             found = self.identified = self._talk.modules.get(number, f"module {number}")

@@ -116,7 +116,8 @@ class Session:
             self._lent = None
 
     def device(self) -> str:
-        """Return what tells this device from others of its model; empty if nothing does. Raises like `exchange`."""
+        """Return what distinguishes this device from others of its model; empty if nothing does. Raises like
+        `exchange`."""
         return self.identity()
 
     def note_set(self, net: str, setting: str, old: object, new: object) -> None:
@@ -194,11 +195,12 @@ class Session:
         raise NotImplementedError
 
     def stay_awake(self) -> None:
-        """Ask what changes nothing, so that the instrument sees that it is still in use. Raises like `exchange`."""
+        """Send a query that changes nothing, so that the instrument knows that it is still in use. Raises like
+        `exchange`."""
         self.identity()
 
     def load(self) -> None:
-        """Import what a connection needs, so that connecting takes no longer than the instrument."""
+        """Import the modules for a connection, so that connecting takes only the time of the instrument."""
 
     def _connect(self) -> None:
         raise NotImplementedError

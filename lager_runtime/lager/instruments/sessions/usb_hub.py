@@ -47,7 +47,7 @@ class HubSession(Session):
         return self.identity()
 
     def is_powered(self, port: int) -> bool:
-        """Return whether the port has power, of this hub or of the other one that it shares the port with."""
+        """Return whether the port has power from this hub or from the other hub that shares the port."""
         with self.exchange():
             return any(self._powered(hub, number) for hub, number in self._both(port))
 

@@ -1,1 +1,1 @@
-"""What is done with the instruments of a process while scripts are paused."""
+"""Operations on the instruments of a process while scripts are paused."""

@@ -1,7 +1,7 @@
 """Lends an instrument that this paused script holds, and takes it back; closes what this process has borrowed.
 
 The script keeps its lease and its nets while the instrument is lent, but drops its connection and changes no output.
-Back again, it connects, and checks that it is the same device.
+After the loan, it connects again, and checks that it is the same device.
 """
 
 import contextlib
@@ -65,8 +65,8 @@ def ended(instrument: str, why: str) -> None:
 
 
 def take_back_all(id: str) -> None:
-    """At the end of a pause, take back what was lent at it. Blocks up to ten seconds for a borrower to close it, and as
-    long as the instrument takes to connect.
+    """Take back, at the end of a pause, the instruments that were lent at it. Blocks up to ten seconds for a borrower
+    to close it, and as long as the instrument takes to connect.
 
     What does not come back is closed, and its next use raises the error, which is also printed. Raises nothing else.
     """
@@ -89,7 +89,7 @@ def take_back_all(id: str) -> None:
 
 
 def take_back(holding: Holding, session: Session) -> None:
-    """Use an instrument again whose loan is over; what goes wrong is raised by the next use of it as well."""
+    """Use an instrument again after its loan; an error is also raised at its next use."""
     with session.lock:
         if not holding.loan:
             return

@@ -1,4 +1,4 @@
-"""Switches off what this process holds, for `lager off`, while the process is paused.
+"""Switches off the instruments that this process holds, for `lager off`, while the process is paused.
 
 It waits for the exchange that is under way with the instrument, not for a statement in a console. It runs in a thread
 of its own, so that neither the paused thread nor the connection to lagerd waits for an instrument.

@@ -1,7 +1,8 @@
-"""Reads the settings of the nets that this process has open, at a pause and at its resume, and says what differs.
+"""Reads the settings of the nets that this process has open, at a pause and at its resume, and returns the differences.
 
-A reading has no side effects: it asks only for what a driver declares as a setting, and sets up nothing. What this
-process set meanwhile, in a console or for others, is not a difference: it was reported when it was set.
+A reading has no side effects: it queries only the settings that a driver declares, and sets up nothing. Settings that
+this process has made meanwhile, in a console or for others, are not differences, because they were reported when they
+were made.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ class Reading:
 
 
 def instruments() -> list[tuple[str, Holding]]:
-    """Return what this process holds and has open: the key and the holding of each instrument that has settings."""
+    """Return the key and the holding of each instrument with settings that this process has open."""
     return [
         (next(iter(nets)).instrument.key, holding)
         for (pid, _), holding in list(holdings._holdings.items())
@@ -85,7 +86,7 @@ def note_step(holding: Holding, begun: int, own: dict[tuple[str, str], Value]) -
 
 
 def differences(before: Reading, after: Reading, told: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """Return the changes between two readings that were not reported. `told` are the changes that lagerd knows of."""
+    """Return the unreported changes between two readings. `told` are the changes that lagerd knows."""
     found: list[Change] = []
     for net, setting, old, new in _pairs(before, after):
         known = _known(before, net.name, setting, told) or [old]
@@ -97,7 +98,7 @@ def differences(before: Reading, after: Reading, told: Sequence[Mapping[str, Any
 
 
 def report(reading: Reading, changes: Sequence[Change], id: str) -> None:
-    """Report to lagerd what was found at the resume of the pause `id`. Does not block."""
+    """Report the differences at the resume of the pause `id` to lagerd. Does not block."""
     if reading.session.reporter is not None:
         reading.session.reporter.found(changes, id)
 

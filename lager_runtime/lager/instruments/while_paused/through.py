@@ -1,7 +1,7 @@
-"""Carries out what others ask for, through the instruments that this process has open, while it is paused.
+"""Carries out requests of others through the instruments that this process has open, while it is paused.
 
-A reading takes any net of the instrument as it is now: it sets no range, mode or role. A setting takes only a net that
-the script has open, and keeps the limits of both nets files, the script's and the caller's.
+A reading can use any net of the instrument, and sets no range, mode or role. A setting can use only a net that the
+script has open, within the limits of both nets files, the script's and the caller's.
 """
 
 import base64
@@ -55,7 +55,7 @@ def carry_out(asked: Mapping[str, Any], begin: Callable[[], None], check: Callab
 
 
 def _author(config: NetConfig, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what lagerd is told of who sets the net."""
+    """Return the keys that tell lagerd who sets the net."""
     command = f"lager {command_of(config.type)} --through" if asked.get("how") == "cli" else "D-Bus"
     return {"request": asked.get("request", 0), "how": command}
 
@@ -166,7 +166,7 @@ def _check_setting(holding: Holding, config: NetConfig, action: Action, value: o
 
 @contextlib.contextmanager
 def held(session: Session, begin: Callable[[], None], check: Callable[[], None], *, as_it_is: bool) -> Iterator[None]:
-    """Hold the session for one action, so that nothing of the script comes in between."""
+    """Hold the session for one action, so that the script cannot use it in between."""
     acquire(session, check)
     try:
         begin()

@@ -1,4 +1,4 @@
-"""Checks a whole nets file: its instruments, its nets, and what they must not be together."""
+"""Checks a whole nets file: its instruments, its nets, and invalid combinations of them."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The mistakes of a nets file, and reading a value of a key: each adds a mistake instead of raising."""
+"""Collects the mistakes of a nets file: the functions that read a value add a mistake instead of raising."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,7 +21,7 @@ class Mistakes(list[str]):
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:
-    """Return what the word probably means, or all that is known, in parentheses."""
+    """Return the name that was probably meant, or all known names, in parentheses."""
     names = list(known)
     close = similar(word, names)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names) or 'none'})"

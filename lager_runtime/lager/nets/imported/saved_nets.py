@@ -70,7 +70,7 @@ class _Import:
             self.left_out.append(f"{label} was imported without its fields {fields}.")
 
     def _net(self, name: str, entry: Mapping[Any, Any]) -> list[str]:
-        """Convert the net; return its fields that the nets file does not have."""
+        """Convert the net; return the fields that the nets file cannot have."""
         type = _type(entry.get("role"))
         called = name, type
         if called in self.taken:

@@ -74,7 +74,7 @@ def read(entry: Mapping[Any, Any], type: NetType, known: frozenset[str]) -> tupl
 
 
 def _is_other_unit(key: str, value: object) -> bool:
-    """Return whether the field names a unit in which a limit would be another one here."""
+    """Return whether the field names a unit in which a limit would have another meaning here."""
     return bool({"unit", "units", "scale"} & {*_snake(key).split("_")}) and str(value).strip().lower() not in _UNITS
 
 
@@ -90,7 +90,7 @@ def _given(entry: Mapping[Any, Any], known: frozenset[str]) -> Iterator[tuple[st
 
 
 def _named(key: str, value: Any) -> tuple[str, Any]:
-    """Return the key of the nets file for a field, and its value. One that is not used there any more is None."""
+    """Return the key of the nets file for a field, and its value. The key is None if the field is no longer used."""
     name = _OTHER_NAMES.get(_snake(key), _snake(key))
     if name in serial_line.FLOW_CONTROLS and isinstance(value, bool):
         return "flow_control", name if value else None

@@ -1,1 +1,1 @@
-"""Reads what a net says of itself: its safe state, its watchdogs, the settings of its serial line."""
+"""Reads parts of a net in the nets file: its safe state, its watchdogs, the settings of its serial line."""

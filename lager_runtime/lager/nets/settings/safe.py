@@ -45,7 +45,7 @@ def keys_of(type: NetType) -> tuple[str, ...]:
 
 
 def read(type: NetType, table: Mapping[str, Any], limits: Limits) -> Safe | None:
-    """Return what `safe`, `safe_after` and `safe_order` of a net say; None without them.
+    """Return the safe state from `safe`, `safe_after` and `safe_order` of a net; None without them.
 
     Raises ValueError for the first mistake, as the key and the reason.
     """

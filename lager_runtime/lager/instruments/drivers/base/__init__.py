@@ -1,1 +1,1 @@
-"""What drivers are made of."""
+"""The base classes of drivers."""

@@ -91,14 +91,15 @@ class Dmm(ScpiDriver):
         return self._measured("diode")
 
     def state(self) -> DmmState:
-        """Return the function that it is set to, and a reading; see DmmState. Changes nothing."""
+        """Return the selected function, and a reading of it; see DmmState. Changes nothing."""
         with self.session.exchange():
             function = self._function()
             value = self._read(function)
         return DmmState(self.name, function, None if math.isinf(value) else value, UNITS.get(function, ""))
 
     def _measured(self, function: str) -> float:
-        """Return a measurement. Raises BadReply for an overload, and InstrumentError for what the model cannot do."""
+        """Return a measurement. Raises BadReply for an overload, and InstrumentError for a function that the model does
+        not have."""
         if function not in self.MEASURE:
             model = self.config.instrument.model
             raise InstrumentError(f"A {model} cannot measure {_words(function)}.", "See its manual.")
@@ -122,7 +123,7 @@ class Dmm(ScpiDriver):
         return self.session.ask(self.MEASURE[function], reading)
 
     def _read(self, function: str) -> float:
-        """Return a reading of the function that is set."""
+        """Return a reading of the selected function."""
         return self.session.ask(self.READ, reading)
 
 

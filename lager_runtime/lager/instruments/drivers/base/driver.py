@@ -39,8 +39,8 @@ def public_names(driver: type) -> list[str]:
 
 
 class Closing:
-    """How a net was closed: because the script asked for it, and if so, because an exception left its `with` block. It
-    outlives the net."""
+    """How a net was closed: by the script, and if so, by an exception that left its `with` block. This object outlives
+    the net."""
 
     asked = False
     by_error = False
@@ -120,14 +120,14 @@ class Driver(Generic[S]):
         return self.SETS[method]
 
     def is_reported(self) -> bool:
-        """Return whether to report what is set now, because a script is paused."""
+        """Return whether to report settings now, because a script is paused."""
         reporter = self._own_session.reporter
         return reporter is not None and reporter.is_wanted()
 
     def is_in_role(self) -> bool:
-        """Return whether the instrument works as what this net is; False if it has another role, in which it is off.
+        """Return whether the instrument is in the role of this net; False if it is in another role and off.
 
-        Raises InstrumentError if it has another role and is on.
+        Raises InstrumentError if it is in another role and on.
         """
         return True
 

@@ -91,7 +91,7 @@ _OTHER_NAMES = {
 
 
 def report_in(driver: type, names: Iterable[str]) -> None:
-    """Let these methods of a class report what they change."""
+    """Make these methods of a class report what they change."""
     for name in names:
         method = vars(driver).get(name)
         if isinstance(method, FunctionType):
@@ -117,7 +117,7 @@ def _reported(method: FunctionType) -> Callable[..., Any]:
 
 
 def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> Any:
-    """Return what `change` returns, and report what it changed, also if it failed."""
+    """Call `change`, report what it changed, even if it failed, and return its result."""
     session = net.session
     found: list[Difference] = []
     try:
@@ -139,7 +139,7 @@ def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> An
 
 
 def _compared(settings: list[Setting], change: Callable[[], Any], found: list[Difference]) -> Any:
-    """Return what `change` returns; add to `found` what differs after it, also if it failed."""
+    """Call `change`, add to `found` what differs afterwards, even if it failed, and return its result."""
     before = read(settings)
     try:
         result = change()

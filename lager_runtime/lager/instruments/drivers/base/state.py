@@ -26,8 +26,8 @@ class State:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
-        """Return the state in plain values of another process, perhaps of another lager: a field that is missing or
-        cannot be one is None. Raises ValueError, TypeError, KeyError or AttributeError if it is not a state."""
+        """Return the state in plain values from another process, perhaps of another version: a missing or invalid field
+        is None. Raises ValueError, TypeError, KeyError or AttributeError if it is not a state."""
         values: dict[str, Any] = {one.name: _scalar(plain.get(one.name)) for one in fields(cls)}
         unread = {printable(key): printable(why) for key, why in plain.get("unread", {}).items()}
         return cls(**values | {"net": printable(plain["net"]), "unread": unread})
@@ -71,7 +71,7 @@ class Readings:
         self._given_up = ""
 
     def __call__(self, ask: Callable[[], T], *names: str) -> T | None:
-        """Return the result of `ask`, or None if it fails; the fields `names` are then unread."""
+        """Return the result of `ask`, or None if it fails; then the fields `names` are unread."""
         reason = self._given_up
         if not reason:
             try:

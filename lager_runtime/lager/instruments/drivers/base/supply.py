@@ -190,7 +190,7 @@ class Supply(Switched):
             raise Rejected(what, f"Remove the cause, then type: lager supply {self.name} clear") from None
 
     def _what_tripped(self) -> str:
-        """Return which protection has tripped, and its level; empty if none has. Raises InstrumentError."""
+        """Return the protection that has tripped, and its level; empty if none has. Raises InstrumentError."""
         state = self.state()
         if state.ovp_tripped:
             return tripped_at("OVP", state.ovp, "V")
@@ -265,7 +265,7 @@ class Supply(Switched):
 
     def get_monitor_state(self, channel: object = None) -> dict[str, Any]:
         """Return all settings and readings as a dict: voltage, current and power, voltage_set, current_set, ovp_limit,
-        ocp_tripped and so on. None is what the model does not report. The channel is always that of the net."""
+        ocp_tripped and so on. A value that the model does not report is None. The channel is always that of the net."""
         state, limits = self.state(), self.config.limits
         same = (
             "voltage",
@@ -345,7 +345,7 @@ class Supply(Switched):
     def _put_within(self, quantity: str, value: float, step: float) -> float:
         """Set a setpoint, one step lower if the instrument rounds it up over a limit; return its readback.
 
-        An instrument that takes another value, above a limit, is set to 0 before the error is raised.
+        If the instrument accepts another value that is above a limit, it is set to 0 before the error is raised.
         """
         command, question, factor = {
             "voltage": (self.SET_VOLTAGE, self.GET_VOLTAGE, self.GET_CURRENT),

@@ -56,5 +56,5 @@ def _protection(level: float | None, unit: str, enabled: bool | None, tripped: b
 
 
 def tripped_at(protection: str, level: float | None, unit: str) -> str:
-    """Return that a protection has tripped, and at which level, if that is known."""
+    """Return the text for a protection that has tripped, with its level if that is known."""
     return f"{protection} tripped" if level is None else f"{protection} tripped at {level:g} {unit}"

@@ -84,5 +84,5 @@ class Switch(Driver[S]):
         raise NotImplementedError
 
     def _switch(self, on: bool) -> None:
-        """Switch it without a look at the result."""
+        """Switch it without reading the result back."""
         raise NotImplementedError

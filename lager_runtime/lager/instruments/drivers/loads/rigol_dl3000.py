@@ -241,7 +241,8 @@ class Load(Switched):
             raise InstrumentError(what, hint)
 
     def _hold_limits(self, mode: str, level: float, *, lower_only: bool = False) -> None:
-        """Set the limit registers of a mode to what the nets file allows at this level, and read them back."""
+        """Set the limit registers of a mode to the values that the nets file allows at this level, and read them
+        back."""
         volts, amperes = self._bounds(mode, level)
         self._hold(f":SOUR:{_FUNCTIONS[mode]}:VLIM", volts, lower_only)
         self._hold(f":SOUR:{_FUNCTIONS[mode]}:ILIM", amperes, lower_only)
