@@ -115,5 +115,5 @@ def _start_embedded() -> None:
     if not ready:
         keeper.wait()
         raise BusError("The embedded lagerd did not start; the reason is above.", "Fix this and try again.")
-    keeper.returncode = 0  # it outlives us, so do not wait for it
+    keeper.returncode = 0  # it outlives this process, so do not wait for it
     output.note("no lagerd on this machine: started an embedded one, with a simulated bench, which ends when idle")

@@ -16,9 +16,9 @@ def main() -> None:
     words = sys.argv[1:]
     if not _is_continue(words):
         sys.exit(run(words))
-    gc.disable()  # this command ends before it has any garbage
+    gc.disable()  # this command ends before there is any garbage
     code = run(words)
-    gc.freeze()  # else Python looks at each object of all modules once more when it ends
+    gc.freeze()  # otherwise Python examines each object of all modules again when it ends
     sys.exit(code)
 
 

@@ -63,7 +63,7 @@ class Relay:
             if not self._id and frame.startswith(_HELLO, 4):
                 self._id = str(parsed(frame)["hello"].get("id", ""))
                 self._close_if_over()
-            elif frame.startswith(_PAUSED, 4):  # again, after a step
+            elif frame.startswith(_PAUSED, 4):  # also after a step
                 self._id = str(parsed(frame)["paused"].get("id", ""))
                 self._close_if_over()
             ended = ended or frame.startswith(_ENDED, 4)

@@ -107,7 +107,7 @@ def _start_session(path: Path) -> None:
     if ready != READY:
         supervisor.wait()
         raise RunError("The run did not start; the reason is above.", "Fix this and try again.")
-    supervisor.returncode = 0  # it outlives us, so do not wait for it
+    supervisor.returncode = 0  # it outlives this process, so do not wait for it
 
 
 def _say(id: str, bench: str) -> None:

@@ -22,7 +22,7 @@ def exit_code(work: Callable[[], int]) -> int:
         return problem.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # like head(1); end as a program does that SIGPIPE ends
+    except BrokenPipeError:  # like head(1); end like a program that SIGPIPE ended
         # The interpreter must not complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141

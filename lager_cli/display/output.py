@@ -47,7 +47,7 @@ def say_now(text: str) -> None:
 def redraw(lines: Sequence[str], before: int) -> None:
     """Draw lines on the terminal in the place of the `before` lines above the cursor."""
     up = f"\x1b[{before}A" if before else ""
-    # Each line anew and up to its end, and nothing of a longer drawing below.
+    # Clear each line to its end, and everything below the last.
     _put(up + "".join(f"\r{line}\x1b[K\n" for line in lines) + "\x1b[J", end="")
     sys.stdout.flush()
 

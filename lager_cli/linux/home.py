@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path  # most commands need none, only whether there is a configuration
+    from pathlib import Path  # most commands only need to know whether there is a configuration
 
 CONFIG_FILE = ("lager", "config.toml")
 

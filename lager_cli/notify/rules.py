@@ -90,7 +90,7 @@ class Rules:
         one = self._open[pause["id"]] = _Open(pause, self._ends(pause), min(pause["began"], now))
         self._say(one, event := "question" if "question" in pause else "paused")
         if one.ends is not None and one.ends - self._config.resumes_soon <= now and event in one.told:
-            one.told.add("resumes-soon")  # the message that it is paused says so already
+            one.told.add("resumes-soon")  # the message about the pause already says so
         self._set_timers(one)
 
     def _update(self, one: _Open, pause: "PauseDetails") -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lager.breakpoints.terminal.enter_channel import ENTER, ID_LENGTH, answer_line, is_trusted, name_of, pid_of, told
 
-_LONGEST = 1 << 20  # bytes of what a script tells of a pause; more than any question has
+_LONGEST = 1 << 20  # bytes of a script's report about a pause; more than any question has
 
 
 class DirectPauses:

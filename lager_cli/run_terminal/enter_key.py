@@ -88,7 +88,7 @@ class EnterKey:
         self._actions: LineActions | None = None
         self._asked: set[str] = set()  # Continue was sent, and Resumed has not arrived
         self._unheard: dict[str, asyncio.TimerHandle] = {}  # Enter was sent, and Resumed has not arrived
-        self._untold: dict[str, asyncio.TimerHandle] = {}  # the script has told us of it, and lagerd has not
+        self._untold: dict[str, asyncio.TimerHandle] = {}  # the script has reported it, and lagerd has not
         self._lost_said = False
         self._thread = threading.Thread(target=self._work, name="enter key", daemon=True)
 
@@ -194,7 +194,9 @@ class EnterKey:
         heard = {"Paused": self._paused, "Resumed": self._resumed}
         if self._countdown is not None:
             heard["Extended"] = self._extended
-        await bus.follow(BREAKPOINTS, self._owned)  # first, so that lagerd knows us before it announces a pause
+        await bus.follow(
+            BREAKPOINTS, self._owned
+        )  # first, so that lagerd knows this caller before it announces a pause
         await bus.subscribe(BREAKPOINTS, heard)
         await self._find(bus, start=first)
 
@@ -214,7 +216,7 @@ class EnterKey:
             self._pauses.end_listing()
 
     def _owned(self, owner: str) -> None:
-        # A new lagerd announces the pauses again; without one, no signal would tell us which have ended.
+        # A new lagerd announces the pauses again; without one, no signal would report which have ended.
         if owner:
             self._identify()
         else:
@@ -286,7 +288,7 @@ class EnterKey:
             if id in self._asked and self._direct is not None:  # of a lagerd that was gone by then
                 self._asked.discard(id)
                 self._direct.resume(id)
-        if self._direct and self._bus is None:  # lost before we knew of the pause
+        if self._direct and self._bus is None:  # lost before the pause was known here
             self._say_lost()
         self._decide()
 

@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 from lager_cli.linux.tty import in_foreground
 
-_TYPED_AHEAD = 0.5  # seconds that a shell needs at most to give us the terminal
+_TYPED_AHEAD = 0.5  # the maximum of seconds until a shell gives the terminal to this job
 
 
 class TerminalLines:

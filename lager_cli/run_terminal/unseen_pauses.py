@@ -53,7 +53,7 @@ class UnseenPauses:
         elif self._last_write is not None:
             age = max(time.time() - pause["since"], 0.0)
             since = time.monotonic() - age
-            if since > self._last_write.began:  # of an older one we cannot know
+            if since > self._last_write.began:  # for an older one, this is unknown
                 left, loop = max(_PASSED_ON - age, 0.0), asyncio.get_running_loop()
                 later = loop.call_later(left, self._tell_unless_written, pause, since - _TOGETHER)
                 self._pauses[pause["id"]] = later

@@ -62,7 +62,7 @@ def choose(named: str | None, runnable: str, flag: str) -> Interpreter:
     if os.environ.get(variables.BOX) or os.environ.get(variables.RUN_FOLDER):
         return OWN
     script = "" if flag or runnable == "-" else runnable
-    place = os.curdir if flag == "-m" else script  # Python looks for a module in the current folder first
+    place = os.curdir if flag == "-m" else script  # Python searches for a module in the current folder first
     return _by_its_metadata(script) or _active() or _from_beside(place) or OWN
 
 

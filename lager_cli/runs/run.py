@@ -166,7 +166,7 @@ class Run:
         marks[variables.EVIDENCE] = str(home.state() / "lager" / "runs" / f"{id}.evidence")
         marks[variables.COMMAND] = commands.missing_path()
         marks[variables.RUN_DEADLINE] = "" if ends is None else repr(ends)
-        # After those of the user: a simulated run reaches no other bench.
+        # After the user's variables, so that a simulated run reaches no other bench.
         simulated = {variables.NETS: os.environ[variables.NETS]} if os.environ.get(variables.BENCH) else {}
         simulated |= {variables.BENCH: os.environ[variables.BENCH]} if simulated else {}
         return self.interpreter.within({**os.environ, **marks, **self.environment, **simulated})

@@ -17,7 +17,7 @@ from lager_cli.screens.status_screen import Line
 
 _KEYS = "j/k scroll  q leave"
 _ALL = 1 << 31
-_FATAL = (signal.SIGTERM, signal.SIGHUP)  # the second one says that the terminal is gone
+_FATAL = (signal.SIGTERM, signal.SIGHUP)  # the second means that the terminal is gone
 
 
 class ScrolledScreen:

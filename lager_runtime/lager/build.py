@@ -12,7 +12,7 @@ def release() -> str:
     """Return the version alone, as in 0.22.0."""
     if found := _beside() or _in_the_checkout():
         return found
-    from importlib.metadata import version as installed  # each process of lager starts without it, if it can
+    from importlib.metadata import version as installed  # on demand, because the import is slow
 
     return installed("lager-box")
 

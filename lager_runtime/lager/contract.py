@@ -1,6 +1,6 @@
 """The contract of both ends of the bus: names, keys, types, limits, defaults and paths; see docs/dbus.md."""
 
-TYPE_CHECKING = False  # type checkers take it for true; importing typing would take too long
+TYPE_CHECKING = False  # type checkers treat it as true; importing typing would take too long
 if TYPE_CHECKING:
     from typing import NotRequired, TypedDict
 
@@ -119,7 +119,7 @@ EXTENSION = 300.0  # seconds that the key `e` adds to a pause
 DEFAULT_TIMEOUT = 300.0  # seconds of a pause, if neither the script nor lagerd.toml sets another
 LONGEST_RUN = 300.0  # seconds; the maximum of --timeout, if lagerd.toml does not set another
 
-LOAN = 600.0  # seconds that an instrument is lent, if the lender says nothing else
+LOAN = 600.0  # seconds of a loan, if the lender gives no time
 LIMITS = {"max_voltage": "V", "max_current": "A", "max_power": "W"}  # of a net, and their units
 
 LEASE_WATCHED = 0o100  # the bit in the mode of a lease file that says that another script is paused

@@ -120,7 +120,7 @@ def parse(text: str, where: str = "bench.toml") -> Description:
     instruments, nets, found = check(document, where)
     mistakes = Mistakes(found)
     table = document.get("simulate", {})
-    if not isinstance(table, dict):  # `check` has said so
+    if not isinstance(table, dict):  # `check` has reported it
         table = {}
     mistakes.unknown("simulate.", table, _KEYS)
     reader = _Reader(instruments, nets, mistakes)
@@ -171,7 +171,7 @@ class _Reader:
         for instrument in self._instruments.values():
             try:
                 together.setdefault(instrument.key, []).append(instrument)
-            except ValueError:  # `check` has said so
+            except ValueError:  # `check` has reported it
                 continue
         return tuple(part for those in together.values() if (part := self._part(those, tables)) is not None)
 

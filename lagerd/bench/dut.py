@@ -66,7 +66,7 @@ class Dut:
         daq1.inputs[2].source = lambda: self._rail(main)
         daq1.inputs[3].source = lambda: daq1.dacs[0]
         daq1.inputs[4].celsius = lambda: ROOM
-        daq1.inputs[4].select_feature(TYPE_K)  # as an earlier user of the T7 has left it
+        daq1.inputs[4].select_feature(TYPE_K)  # as an earlier user of the T7 left it
         daq1.inputs[4].feature_unit = CELSIUS
         daq2.inputs[0].source = lambda: self._smu.output.point.volts
 

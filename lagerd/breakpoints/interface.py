@@ -33,7 +33,7 @@ from lagerd.events import Event
 
 _LOOK_AGAIN = 5.0  # seconds, for pauses that have not returned
 _INPUT_LENGTH = 4096
-_LONG_LIST = 100  # pauses; the broker needs some milliseconds to pass such a list on
+_LONG_LIST = 100  # pauses; the broker needs some milliseconds to forward such a list
 _MOST_BEHIND = 4
 
 
@@ -100,7 +100,7 @@ class Breakpoints:
         }
         return introspection.interface(BREAKPOINTS, methods, properties)
 
-    # What scripts call.
+    # Methods that scripts call.
 
     def pause(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         client = self.clients.watched(call.sender)
@@ -131,7 +131,7 @@ class Breakpoints:
         self.pauses.add(pause, remaining_of(details), returns=returns)
         self._steps.stop_at(pause)
         self.kept.keep(pause)
-        self.hooks.counted()  # before it is announced: what is set from now on is listed with it
+        self.hooks.counted()  # before the pause is announced: settings from now on are listed with it
         call.forget_args()
         self._calls[pause.id] = call
         self._tell(pause, "Paused", "sa{sv}", pause.id, self._encoded.of(pause))
@@ -231,7 +231,7 @@ class Breakpoints:
             self._announcements.record(Event.CONSOLE_CLOSED, stepped, stepped.consoles.pop(call.args[1]), {})
         return ()
 
-    # What people call.
+    # Methods that users call.
 
     async def identify(self, call: Call) -> Outcome:
         (await self.clients.of(call.sender)).declare(call.args[0])
@@ -298,7 +298,7 @@ class Breakpoints:
         self._tell_remaining(pause, client, "attached")
         return LATER
 
-    # How a pause ends, and who is told.
+    # The end of a pause, and its announcement.
 
     def _end(self, pause: Pause, reason: str, client: Client | None, more: dict[str, Any] | None = None) -> None:
         if not self.pauses.remove(pause):
@@ -312,7 +312,7 @@ class Breakpoints:
         answer = (reason,) if pause.question is None else (reason, details.get("answer", ""))
         reply = partial(self._calls.pop(pause.id).reply, "s" if pause.question is None else "sv", *answer)
         if client or changes:
-            # The script resumes by this, and says who resumed it. So its reply can wait.
+            # The script resumes when it receives this, and prints who resumed it. Therefore its reply can wait.
             self._tell_script(pause, "Resumed", "ssa{sv}", pause.id, reason, details)
             self._announcements.ended(pause, reply, reason, details)
         else:
@@ -332,7 +332,7 @@ class Breakpoints:
 
     def _expired(self, pause: Pause) -> None:
         if self._closed or self.bus.lost.done():
-            return  # the script could not be told, so it stays paused
+            return  # the script could not be reached, so it stays paused
         self._end(pause, "timeout", None, {} if pause.on_timeout == ON_TIMEOUT[0] else {"on_timeout": pause.on_timeout})
 
     def _gone(self, sender: str) -> None:

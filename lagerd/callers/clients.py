@@ -96,7 +96,7 @@ class Clients:
             watching.add_done_callback(_retrieve)
         client = await asyncio.shield(watching)
         if self._watched.get(sender) is not watching:
-            raise NoDaemon(f"{sender} has left the bus.")  # while we waited; its end has been reported
+            raise NoDaemon(f"{sender} has left the bus.")  # it left while this call waited; its end has been reported
         return client
 
     async def _begin_to_watch(self, sender: str) -> Client:

@@ -109,7 +109,7 @@ def uninstall(root: Path = Path("/"), dry_run: bool = False) -> Iterator[Step]:
                 yield Step("kept", str(work.root / place), "it is yours")
         if there:
             yield from work.tell()
-        if sent and work.live:  # it may go on with the administrator's own configuration
+        if sent and work.live:  # it may continue with the administrator's own configuration
             yield from work.systemctl("try-restart", journal_upload.UNIT)
         yield from work.remove_users()
 
@@ -120,7 +120,7 @@ class _Work:
     dry_run: bool
     files: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
-    enabled: list[str] = field(default_factory=list)  # units of others
+    enabled: list[str] = field(default_factory=list)  # units of other packages
 
     def __post_init__(self) -> None:
         if (self.root / MANIFEST).exists():
@@ -171,7 +171,7 @@ class _Work:
 
     def drop_stale(self, files: Mapping[str, str]) -> Iterator[Step]:
         """Remove files of an earlier installation that no longer belong to this one."""
-        known = {*files, *LINKS, *RECORDED_LINKS, *journal_upload.FILES}  # an upload goes on until it is uninstalled
+        known = {*files, *LINKS, *RECORDED_LINKS, *journal_upload.FILES}  # an upload continues until it is uninstalled
         stale = [place for place in self.files if place not in known]
         units = [Path(place).name for place in stale if place.startswith(_UNIT_FOLDER) and "@" not in place]
         if units:

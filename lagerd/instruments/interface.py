@@ -35,7 +35,7 @@ from lagerd.instruments.safety.off import Off
 from lagerd.instruments.safety.safe_process import SafeProcess
 from lagerd.instruments.through import Through
 
-_SETTLED_SECONDS = 1.1  # after the start no pause of before a restart is waited for
+_SETTLED_SECONDS = 1.1  # seconds after the start in which pauses from before a restart are waited for
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Instruments:
     hooks: LeaseHooks = field(default_factory=LeaseHooks)
 
     def __post_init__(self) -> None:
-        # In this order: each uses those above it. The table of leases and its helpers call each other.
+        # In this order, because each uses those above it. The table of leases and its helpers call each other.
         self._files = LeaseFiles(
             self.folder, lambda instrument: self.leases.free_if_closed(instrument), Claims(self.state)
         )
@@ -128,7 +128,7 @@ class Instruments:
         A recorded claim whose lease is no longer held was never released, whatever ended since: its holder, lagerd or
         the machine. Its instrument is made safe before it can be claimed again.
         """
-        if not await self.bus.owner(INSTRUMENTS):  # else this lagerd was started by mistake, and ends at once
+        if not await self.bus.owner(INSTRUMENTS):  # otherwise this lagerd was started by mistake, and ends at once
             self._handover.take()
             self.process.hand_over(self._handover.given)
             self.process.replaced = self._handover.replaced
@@ -195,7 +195,7 @@ class Instruments:
 
         def granted(_: Lease, fd: int) -> None:
             call.reply("h", 0, fds=[fd])
-            if lease.safe and by.script:  # it will hold them for a while, unlike a command
+            if lease.safe and by.script:  # a script holds them for a while, unlike a command
                 asyncio.get_running_loop().call_soon(self.process.make_ready)
 
         def refused(holder: Lease) -> None:
@@ -235,7 +235,7 @@ class Instruments:
         return ()
 
     def list_(self, _: Call) -> Outcome:
-        # A holder unlocks the file first, and then tells us.
+        # A holder unlocks the file first, and then calls Release.
         return (self._listed.all(lambda lease: not self._files.is_free(lease.instrument)),)
 
     async def through(self, call: Call) -> Outcome:
@@ -289,7 +289,7 @@ class Instruments:
     def _claimed(self, lease: Lease) -> None:
         self.pauses.note_run(lease.run_id, lease.uid)
         if lease.look:
-            return  # a program may look each second, and a look changes nothing
+            return  # not recorded: a program may look every second, and a look changes nothing
         self.bus.emit(INSTRUMENTS_PATH, INSTRUMENTS, "Claimed", "sa{sv}", lease.instrument, self._listed.of(lease))
         self.hooks.record(Event.CLAIMED, lease, None, {})
         self._changed()

@@ -117,7 +117,7 @@ class Marks:
         return _MANY if self._away() else self._pauses.only_owner(_MANY)
 
     def _is_watched(self, owner: str) -> bool:
-        return self._paused not in ("", owner)  # its own pauses a script knows itself
+        return self._paused not in ("", owner)  # a script knows its own pauses
 
 
 def _fields(change: changes.Change, pauses: list[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from lagerd.instruments.leases.table import Leases
 
 _LONGEST = 200
 _VALUE, _LOOK = "value", "look"
-# What a caller may say of the net: the type, and what the caller's nets file allows.
+# What a caller may send about the net: its type, and the limits in the caller's nets file.
 _KNOWN = (_VALUE, "type", "channel", *LIMITS, "direction", _LOOK)
 
 
@@ -71,7 +71,7 @@ class Through:
             **arguments, "id": pause.id, "instrument": instrument, "net": net, "action": action, "may_set": may_set,
             "request": number, "user": client.user, "uid": client.uid, "how": client.how,
         }  # fmt: skip
-        # A program may look each second, and a look changes nothing.
+        # Not recorded: a program may look every second, and a look changes nothing.
         recorded = not arguments.get(_LOOK) or is_setting(action, arguments.get(_VALUE))
         told = {"net": net, "breakpoint": pause.id}
         what = f"{action} {arguments[_VALUE]}" if _VALUE in arguments else action

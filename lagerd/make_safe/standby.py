@@ -118,7 +118,7 @@ class Standby:
         *lines, self._data = (self._data + data).split(b"\n")
         for line in lines:
             said = dict(json.loads(line))
-            if not said.keys() & {"guard", "fds"}:  # by a lagerd of before an update, which takes one answer
+            if not said.keys() & {"guard", "fds"}:  # by a lagerd from before an update, which accepts one answer
                 self.lagerd.sendall(json.dumps(self.work(said, lambda: True)).encode() + b"\n")
                 return False
             own = [self._fds.pop(0) for _ in range(min(int(said.get("fds", 0)), len(self._fds)))]

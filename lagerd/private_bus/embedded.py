@@ -132,7 +132,7 @@ def broker(folder: Path) -> Iterator[None]:
     finally:
         broker.terminate()
         broker.wait()
-        if not listening(folder / "bus"):  # else it belongs to another keeper by now
+        if not listening(folder / "bus"):  # otherwise it belongs to another keeper now
             (folder / "bus").unlink(missing_ok=True)
 
 
@@ -251,7 +251,7 @@ class Idle:
         self._bus = bus
         self._seconds = seconds
         self._present: set[str] = set()
-        self._left: set[str] | None = set()  # who left while we ask who is there; None after that
+        self._left: set[str] | None = set()  # names that left while the list is requested; None after that
         self._lagerd = ""
         self._timer: asyncio.TimerHandle | None = None
         self.reached: asyncio.Future[None] = self._loop.create_future()

@@ -49,7 +49,7 @@ class StartSocket:
         assert self._socket is not None
         try:
             return self._socket.accept()[0]
-        except OSError:  # none waits, it has left, or there is no free descriptor
+        except OSError:  # no connection waits, it has been closed, or there is no free descriptor
             return None
 
     def _close_waiting(self) -> None:

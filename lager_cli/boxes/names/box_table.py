@@ -16,7 +16,7 @@ from lager_cli.linux import home
 COMMAND = "lager"
 SYSTEM = Path(BOXES_FILE)
 _WORD = re.compile(r"[A-Za-z0-9_./+~][A-Za-z0-9_./+~-]*")
-_UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # for a shell, which runs a ProxyCommand and the commands that we suggest
+_UNSAFE = set("'\"\\`$&;|<>()*?!#{}")  # safe in a shell, which runs a ProxyCommand and the commands that lager suggests
 _ADVICE = "Give a host, user@host, ssh://user@host:port, a name of ~/.ssh/config, or one of: lager boxes"
 
 
@@ -136,7 +136,9 @@ def _check_keys(file: Path, found: dict[str, Any]) -> None:
     checked: list[tuple[str, dict[str, Any], tuple[str, ...]]]
     checked = [("", found, ("default", "boxes", "groups", "default_nets"))]
     if nets := found.get("default_nets"):
-        from lager.nets.model import NetType  # who names a box and no nets does not wait for it
+        from lager.nets.model import (
+            NetType,
+        )  # imported on demand: a command with a box and without nets does not need it
 
         checked += [("default_nets.", nets, tuple(type.value for type in NetType))]
     checked += [(f"boxes.{name}.", entry, ("ssh", "command")) for name, entry in found["boxes"].items()]

@@ -96,7 +96,7 @@ class Command:
         if header["settings"]:
             with contextlib.suppress(
                 termios.error, ValueError, TypeError, IndexError
-            ):  # they come from another machine
+            ):  # the settings come from another machine
                 tty.apply(slave, header["settings"])
 
     def _end(self, stream: int, kind: str, slave: int) -> int:

@@ -60,7 +60,7 @@ class BoxSession:
         told = {name: os.environ[name] for name in _TOLD if name in os.environ}
         if seen := pipelines.seen({identify(fd) for fd in self._terminals}):
             told[variables.SEEN_STREAMS] = " ".join(map(str, seen))
-        told[variables.COMMAND] = commands.missing_path()  # what is shown there is typed here
+        told[variables.COMMAND] = commands.missing_path()  # commands that are shown there are typed here
         screen = self._terminals[0] if self._terminals else None
         return {
             "protocol": PROTOCOL,

@@ -126,7 +126,7 @@ class ThreadedSink:
         self._fd = os.dup(fd)  # lives as long as the thread
         multiplexer.deliver(stream, self)
         multiplexer.parties.append(self)
-        # A daemon thread: a write that blocks forever, to a pager left open, must not keep us from exiting.
+        # A daemon thread: a write that blocks forever, to a pager left open, must not prevent the exit.
         threading.Thread(target=self._work, name=f"writer of {fd}", daemon=True).start()
 
     @property
@@ -173,7 +173,7 @@ class ThreadedSink:
         while rest:
             try:
                 rest = rest[os.write(self._fd, rest) :]
-            except BlockingIOError:  # another process made the shared description non-blocking
+            except BlockingIOError:  # another process has made the shared description non-blocking
                 select.select([], [self._fd], [])
             except BrokenPipeError:
                 return False

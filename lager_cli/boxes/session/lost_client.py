@@ -22,7 +22,7 @@ def end(command: Command, silent: bool) -> None:
     for source in command.sources:
         if not source.ended:
             threading.Thread(target=_drain, args=(source.fd,), daemon=True).start()
-    # `lager python` forwards signals, and a script that is interrupted twice cannot clean up: so it gets none.
+    # `lager python` forwards signals, and a script that is interrupted twice cannot clean up. Therefore it gets none.
     SignalLadder(os.getpid()).climb(sparing=command.pid)
 
 

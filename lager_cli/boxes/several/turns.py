@@ -59,7 +59,7 @@ class Turns:
             seconds = self._clock() - self._began.pop(box)
             if answered:
                 self._learn(seconds, beside)
-            elif not self._longest and seconds > self._limit / 2:  # all that were asked are dead
+            elif not self._longest and seconds > self._limit / 2:  # no box that was asked has answered
                 self._bound = min(self._bound + _FIRST, _MOST)
             self._changed.notify_all()
 

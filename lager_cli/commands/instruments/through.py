@@ -34,7 +34,7 @@ def ask(net: str, type: NetType, action: str, value: Any, wait: float) -> tuple[
     daemon.ready_address()
     config = nets_file.load().net(net)
     if config.type is not type:
-        return None  # opening it says what is wrong
+        return None  # opening the net reports what is wrong
     try:
         return read(type, call(config, action, value))
     except NoSuchInstrument:

@@ -22,7 +22,7 @@ import sys
 import time
 
 END, RELEASE = b"e", b"r"
-ENDING = 20.0  # seconds that `lager python` takes at most to end its script and everything that it started
+ENDING = 20.0  # the maximum of seconds for `lager python` to end its script and everything that it started
 _CHUNK = 1 << 16
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 
@@ -65,7 +65,7 @@ class Keeper:
         left = self._over - time.monotonic()
         if left <= 0:
             self._over = math.inf
-            self._send(signal.SIGKILL)  # its own keeper ends the script then
+            self._send(signal.SIGKILL)  # then its own keeper ends the script
         return [fd for fd, _ in self._poll.poll(None if left == math.inf else max(left, 0) * 1000)]
 
     def _hear(self) -> bool:

@@ -24,7 +24,7 @@ class Launched:
     def __init__(self, printed: Callable[[str, str], None]) -> None:
         self.run_id = str(uuid.uuid4())
         self._printed = printed
-        # No process of asyncio, which may kill its processes when it ends itself.
+        # Not a process of asyncio, which may kill its processes when it ends.
         self._process: subprocess.Popen[bytes] | None = None
         self._output: list[int] = []  # the ends of its pipes, until they are read
         self._leash = -1

@@ -23,7 +23,7 @@ def ask(frame: FrameType, asked: Question, timeout: object, label: object) -> An
     """Ask at `frame` and return the answer; see lager.ask. Blocks the calling thread."""
     place = Place.of_call(frame)
     del frame
-    where = banner.where(pause.describe(place, None, None, False))  # now, since a place forgets its frames
+    where = banner.where(pause.describe(place, None, None, False))  # now, because a place forgets its frames
     if lager.is_switched_off():
         return _without(asked, where)
     if lager.is_run():

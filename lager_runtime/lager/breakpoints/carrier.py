@@ -26,7 +26,7 @@ from lager.process.system import user_name
 if TYPE_CHECKING:
     from lager.stepping.course import Request
 
-_REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # between two calls of a pause that a new lagerd refuses
+_REFUSED_FIRST, _REFUSED_LAST = 0.1, 30.0  # seconds between two calls of a pause that a new lagerd refuses
 _REPORT_AGAIN = 5.0  # seconds
 _TELL_FIRST, _TELL_LAST = 0.05, 2.0  # seconds between two attempts to tell `lager python` of a pause
 
@@ -132,7 +132,7 @@ class Carrier:
         so while they are in use.
         """
         if pause.over:
-            return  # the reply says what the signal has said
+            return  # the reply repeats the signal
         pause.over = True
         if pause.known:
             self._tell_run(pause, enter_channel.ENDED)
@@ -191,7 +191,7 @@ class Carrier:
                     return "continued"
                 if bus.lost.done():
                     continue
-                # Two messages announce its end; after the first it must not look alive.
+                # Two messages announce the end of lagerd; after the first, it must not look alive.
                 with contextlib.suppress(BusError):  # the bus may be lost at this moment, too
                     await self._client.look_for_owner()
 
@@ -250,7 +250,7 @@ class Carrier:
             pause.details["timeout"] = details["timeout"]
             self._tell_run(pause, enter_channel.BEGUN)
             pause.events.put(Accepted(details["remaining"]))
-            if pause.consoles is not None:  # of the pause before, whose step has stopped here
+            if pause.consoles is not None:  # of the previous pause, whose step has ended here
                 pause.consoles.stopped(pause.place, pause.details, *self._object.links(pause))
                 pause.consoles.told(details["remaining"])
             elif pause.interactive:
@@ -281,7 +281,7 @@ class Carrier:
 
     def _resumed(self, pause: PauseState, reason: str, details: dict[str, Any]) -> None:
         pause.by = details
-        # The reply that says the same follows; the paused thread need not wait for it.
+        # The reply repeats this; the paused thread need not wait for it.
         self._end(pause, Ended(reason, details))
 
 
@@ -290,7 +290,7 @@ def _method(pause: PauseState) -> str:
 
 
 def _import_console() -> None:
-    with contextlib.suppress(OSError, ImportError), fork_lock.wait:  # no descriptors: the console itself will say so
+    with contextlib.suppress(OSError, ImportError), fork_lock.wait:  # no descriptors: the console itself reports this
         import lager.console.server  # noqa: F401
 
 

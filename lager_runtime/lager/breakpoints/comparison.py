@@ -16,7 +16,7 @@ from lager.errors import LagerError
 from lager.process import threads
 
 _ACTOR = "lager.instruments.while_paused.settings_read"
-_SECONDS = 1.0  # for all instruments, side by side, at the resume
+_SECONDS = 1.0  # for all instruments, in parallel, at the resume
 
 
 class _Over(Exception):
@@ -65,7 +65,7 @@ class Comparison:
         self._begun = {key: actor.sets_made(holding) for key, holding in held}
         self._first: dict[str, _Work] = {}
         self._stepped_at: dict[str, int] = {}
-        self._own: dict[Any, Any] = {}  # by place, what the script itself has set in steps
+        self._own: dict[Any, Any] = {}  # settings that the script itself has made in steps, by place
         self._pairs: list[tuple[Any, Any]] = []
         self.silent: list[str] = []
         """A sentence for each instrument that could not be compared."""
@@ -92,7 +92,7 @@ class Comparison:
         for key, holding in self._held:
             if key in self._first:
                 continue
-            with contextlib.suppress(RuntimeError):  # no more threads can be started: it is not compared
+            with contextlib.suppress(RuntimeError):  # no thread can be started, so it is not compared
                 self._first[key] = self._reading(key, holding)
 
     def end_first(self) -> None:

@@ -75,13 +75,13 @@ class ScriptObject:
 
         if pause.requests is None:
             pause.requests = Requests()
-        if pause.resumes:  # asked after the requests were made: either this or `end_requests` sees the other
+        if pause.resumes:  # checked after the requests are created: either this or `end_requests` sees the other
             raise _ended()
         return (await pause.requests.carry_out(call.args[0]),)
 
     async def _off(self, call: Call) -> Outcome:
         """Switch off what this process holds, for `lager off`."""
-        self._find("", call.sender)  # refuses everybody but lagerd
+        self._find("", call.sender)  # refuses all callers except lagerd
         instrument, nets = call.args
         switch_off = lager.load("lager.instruments.while_paused.off_here").off
         with fork_lock.wait:
@@ -101,7 +101,7 @@ class ScriptObject:
             from lager.inspection.side_thread import run_aside
 
         fd = await run_aside(lambda: lend_here.lend(instrument, pause.id, to, seconds), _LEND_SECONDS)
-        if pause.resumes:  # meanwhile, and it has taken back only what was lent by then
+        if pause.resumes:  # meanwhile, and it has taken back only instruments that were lent by then
             os.close(fd)
             await run_aside(lambda: lend_here.ended(instrument, "the script was resumed"), _LEND_SECONDS)
             raise _ended()
@@ -125,7 +125,7 @@ class ScriptObject:
             pause.consoles.attach(connection, details)
         except BaseException:
             connection.close()  # the error would keep it open
-            if pause.resumes:  # meanwhile: it has no frames any more
+            if pause.resumes:  # resumed meanwhile: it has no frames any more
                 raise _ended() from None
             raise
         return ()

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from lager.contract import Change, PauseKeys
     from lager.stepping.course import Request
 
-_UNHEARD_SECONDS = 15.0  # until lagerd must have accepted a pause
-_HELD_UP = 0.5  # a thread that is so late was kept from running
-_GRACE = 3.0  # after the timeout, until we stop waiting for a silent lagerd
-_HUNG = 1.5  # after that, until the paused thread stops waiting for the client's thread
-_ONE_MOMENT = 0.5  # in which the client's thread, if it was kept from running too, can read its messages
+_UNHEARD_SECONDS = 15.0  # seconds within which lagerd must accept a pause
+_HELD_UP = 0.5  # seconds: a thread that is later than this could not run
+_GRACE = 3.0  # seconds after the timeout, until lager stops waiting for a lagerd that does not answer
+_HUNG = 1.5  # seconds after that, until the paused thread stops waiting for the client's thread
+_ONE_MOMENT = 0.5  # seconds in which the client's thread, if it could not run either, can read its messages
 _LONGEST_WAIT = 3600.0
 STEP = "step"  # `how` a pause was resumed, if it was by a step
 
@@ -59,9 +59,9 @@ class PauseState:
     known: bool = False
     began: float = field(default_factory=time.monotonic)
     since: float = 0.0  # seconds since the epoch, by lagerd's clock
-    told: dict[str, Any] = field(default_factory=dict)  # what else lagerd said of its beginning
+    told: dict[str, Any] = field(default_factory=dict)  # further details of lagerd about its beginning
     interrupted: bool = False
-    pressed: Pressed | None = None  # Enter that came directly, while lagerd or the bus did not answer
+    pressed: Pressed | None = None  # an Enter that arrived directly, while lagerd or the bus did not answer
     over: bool = False
     dropped: int | None = None
     by: dict[str, Any] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class PauseState:
     consoles: Any = None
     comparison: Any = None  # of the settings of its nets
     requests: Any = None  # through its instruments; created by the first one
-    resumes: bool = False  # the paused thread has heard that it ends, which the client's thread may not have noticed
+    resumes: bool = False  # the paused thread knows that the pause ends; the client's thread may not know it yet
     no_steps: str = ""  # why it cannot be stepped
     step: "Request | None" = None  # how it resumes, once lagerd has agreed
     frame: FrameType | None = None  # where the step begins; only until it has begun

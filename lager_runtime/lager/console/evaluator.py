@@ -91,7 +91,7 @@ class Evaluator:
         try:
             space = self.namespace if names is None else names()
             space["__builtins__"] = self._builtins  # the code may have replaced them
-            # Statement by statement, so that each prints its value, and those before a failing one have run.
+            # Statement by statement, so that each prints its value, and the statements before a failing one have run.
             for statement in self._statements(source, filename):
                 self._share_sources()
                 self._execute(statement, filename, space)

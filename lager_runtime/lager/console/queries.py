@@ -88,7 +88,7 @@ class Queries:
     async def _answer(self, number: int, kind: str, what: Any) -> None:
         try:
             answer = await self._kinds[kind](what)
-        except Exception:  # an object of the script raised it, or took too long
+        except Exception:  # an object of the script raised an error, or took too long
             answer = None
         self._send({"answer": number, kind: answer})
 

@@ -224,7 +224,7 @@ class Console:
             self._take(frame)
 
     def begin(self) -> None:
-        threads.start(self._worker)  # first, for it may fail; what it calls here comes after this
+        threads.start(self._worker)  # first, because it may fail; its calls to this object come later
         self._loop.add_reader(self._connection.fileno(), self._read)
 
     def tell(self, news: dict[str, Any]) -> None:

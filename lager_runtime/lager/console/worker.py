@@ -24,7 +24,7 @@ from lager.wording.text import printable
 _WAITING_LINES = 10_000
 _LONG_SECONDS = 0.1
 _TOLD_AFTER = 0.3  # seconds of waiting for another console
-_LEFT_SECONDS = 1.0  # for a statement to end whose user has left, before the next console runs
+_LEFT_SECONDS = 1.0  # seconds for a statement to end whose user has left, before the next console runs
 
 
 class Worker(threading.Thread):

@@ -92,7 +92,7 @@ class DaemonClient:
         selector.mark()
         self._are_ours = selector.are_ours
         self._participants: dict[Any, Participant] = {}
-        self._newest: Bus | None = None  # perhaps not in use yet
+        self._newest: Bus | None = None  # it may not be in use yet
         self._introduced: list[Participant] = []  # those that were called for it
         self._owner_changed = asyncio.Event()
         self._next_owner = asyncio.Event()
@@ -178,7 +178,7 @@ class DaemonClient:
                 while not self.owner:
                     await self._owner_changed.wait()
         except TimeoutError:
-            if not self.owner:  # else lagerd came while this thread could not run
+            if not self.owner:  # otherwise lagerd appeared while this thread could not run
                 raise no_answer() from None
 
     async def another_lagerd(self, seconds: float) -> None:

@@ -137,7 +137,7 @@ class LeaseCalls:
                 granted.append((await asked)[0])
                 return
             except NoDaemon:
-                # lagerd died while we queued: another one comes, and we queue again.
+                # lagerd ended while this claim waited in the queue: wait for the next one, and queue again.
                 if not left:
                     raise
                 await self._client.lagerd(min(left, PATIENCE))
@@ -203,7 +203,7 @@ class LeaseCalls:
         await self._release_first(instrument, fd)
 
     async def _release(self, instrument: str, fd: int) -> None:
-        # Closed after the call, else the end of the lease would look like the end of its holder.
+        # Closed after the call; otherwise the end of the lease would look like the end of its holder.
         try:
             if (bus := self._client.bus) is not None:
                 with contextlib.suppress(LagerError):

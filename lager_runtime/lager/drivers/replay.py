@@ -18,7 +18,7 @@ from lager.instruments.net import Net
 from lager.nets import file as nets_file
 from lager.nets.model import Nets
 
-TIMEOUT = 1.0  # seconds; long for a loopback socket also where the machine does other things besides
+TIMEOUT = 1.0  # seconds; long for a loopback socket, even on a busy machine
 
 
 class Leases:

@@ -233,7 +233,7 @@ class _Elements:
 def _page(items: Iterable[Any], first: int, last: int) -> list[Any]:
     try:
         return [*islice(items, first, last)]
-    except RuntimeError:  # another thread has changed it meanwhile; a list takes it whole
+    except RuntimeError:  # another thread has changed it meanwhile; a list copies it at once
         return [*items][first:last]
 
 

@@ -32,7 +32,7 @@ class SideThread(threading.Thread):
         try:
             with threads.counted_in(threads.ours):
                 result = self._work()
-        except BaseException as raised:  # anything that the script's code raises, or an interrupt of ours
+        except BaseException as raised:  # anything that the script's code raises, or an interrupt of lager
             error = raised
         with contextlib.suppress(SystemExit), self._lock:
             self._working = False

@@ -99,9 +99,9 @@ async def _value(value: object, width: int, seconds: float) -> str:
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 return await run_aside(lambda: shortened(value, width), seconds)
-        if is_builtin(value):  # something in it hangs, or this machine is busy
+        if is_builtin(value):  # some code in it hangs, or this machine is busy
             return plainly(value, width)
-    except Failed as problem:  # there can be no thread for it
+    except Failed as problem:  # no thread can be started for it
         return plainly(value, width) if is_builtin(value) else f"<{type_name(value)}, not asked: {problem.what}>"
     except Exception as error:
         return f"<{type_name(value)} whose repr raises {type_name(error)}>"

@@ -85,7 +85,7 @@ class Holding:
             self.sharing.discard(token)
             if self.users:
                 self._guard()
-                with contextlib.suppress(InstrumentError):  # the watchdog only guards more than is open
+                with contextlib.suppress(InstrumentError):  # then the watchdog guards more nets than are open
                     self._attend()
             else:
                 self.close()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Net", "NetType", "identify"]
 
 
-_unlimited: set[str] = set()  # the nets of which this process has said so
+_unlimited: set[str] = set()  # the nets for which this process has printed it
 
 
 class _Options(TypedDict, total=False):

@@ -23,7 +23,7 @@ def keep(descriptors: Callable[[], Iterable[int]]) -> None:
 def _audit(event: str, _: object) -> None:
     if event in _STARTS:
         for descriptors in _kept:
-            with contextlib.suppress(Exception):  # a fault of ours must not keep the script from starting a program
+            with contextlib.suppress(Exception):  # a fault of lager must not prevent the script from starting a program
                 for descriptor in descriptors():
                     with contextlib.suppress(OSError):
                         os.set_inheritable(descriptor, False)

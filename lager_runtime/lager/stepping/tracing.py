@@ -61,7 +61,7 @@ class Tracing:
             self._touched.append((frame, frame.f_trace, frame.f_trace_lines))
         frame.f_trace, frame.f_trace_lines = self._local, True
 
-    # Python keeps the trace function of a frame if these return None; we set it ourselves.
+    # Python keeps the trace function of a frame if these return None, so it is set here.
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> None:
         if frame is self.course.frame or (self.course.everywhere and self.course.may_stop_in(frame)):

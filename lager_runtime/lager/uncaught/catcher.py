@@ -25,7 +25,7 @@ _NEVER = (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, StopAsync
 def catcher(kind: type[BaseException], raising: FrameType) -> FrameType | None:
     """Return the first frame, from `raising` outwards, that may catch an error of this type; None if there is none."""
     if issubclass(kind, _NEVER) or _is_importlib(raising.f_code):
-        return raising  # we judge errors of an import where the script imports
+        return raising  # errors of an import are examined where the script imports
     inner, frame = None, raising
     while True:
         if inner is not None and not _passes(frame, inner, kind):

@@ -34,7 +34,7 @@ class Brought(AnyScpi):
     def handle(self, message: str) -> str | None:
         try:
             answer = self.theirs.handle(message)
-        except Exception as error:  # of code that is not ours: it must not end the bench
+        except Exception as error:  # the code is not lager's: its errors must not end the bench
             self.fail(ScpiError(-200, f"{type(error).__name__} in the simulation"))
             return None
         if answer is not None or "?" not in message:

@@ -33,7 +33,7 @@ class Claimant:
     through: bool = False
 
 
-PLAIN = Claimant()  # says nothing of itself
+PLAIN = Claimant()  # says nothing about itself
 
 
 def from_details(

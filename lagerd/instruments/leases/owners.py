@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict
 from lager.errors import TooMany
 from lagerd.instruments.leases.lease import Lease
 
-LATE = 256  # so many releases may come late, after the end of their lease was noticed
+LATE = 256  # how many releases may arrive late, after the end of their lease was noticed
 
 
 class Owners:

@@ -215,7 +215,7 @@ class Leases:
         Raises NoSuchInstrument or AccessDenied if `owner` does not hold it, and the errors of the store.
         """
         if self.loans.borrowed(instrument, owner) is not None:
-            return  # what a borrower leaves on is the lender's
+            return  # outputs that a borrower leaves on belong to the lender
         lease = self._held_by(instrument, owner)
         changed = replace(lease, safe=nets)
         if nets:

@@ -16,7 +16,7 @@ class BorrowedFiles:
         self.drop = files.drop
 
     def take(self, lease: Lease) -> int:
-        return self._files.take(replace(lease, safe=()))  # what a borrower leaves on is the lender's
+        return self._files.take(replace(lease, safe=()))  # outputs that a borrower leaves on belong to the lender
 
     def move(self, instrument: str) -> None:
         self._files.move(instrument, self._holders)

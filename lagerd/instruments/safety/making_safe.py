@@ -11,9 +11,9 @@ from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.leases.table import Leases
 from lagerd.instruments.safety.safe_process import SafeProcess, SafetyAnswer
 
-_EXIT_SECONDS = 2.0  # until `lager python` has told the exit code of a script that has ended
-_STUCK_SECONDS = 12.0  # until a process that was started by the lagerd before has ended, or never will
-_ATTEMPTS = 3  # others if the process itself was killed, which may be while it was asked again
+_EXIT_SECONDS = 2.0  # seconds until `lager python` has reported the exit code of a script that has ended
+_STUCK_SECONDS = 12.0  # seconds until a process that the previous lagerd started has ended, or counts as stuck
+_ATTEMPTS = 3  # attempts, because the process may be killed during each
 
 
 class MakingSafe:
@@ -31,8 +31,8 @@ class MakingSafe:
         self._told = told
         self.is_watched: Callable[[], bool] = lambda: False  # whether a script is paused, which lists what is changed
         self.changed: Callable[[Lease, dict[str, Any]], None] = lambda *_: None
-        self.changed_before: Callable[[str], list[dict[str, Any]]] = lambda _: []  # while there was no lagerd
-        self.settled: Callable[[], Awaitable[None]]  # returns when the pauses of before a restart are back
+        self.changed_before: Callable[[str], list[dict[str, Any]]] = lambda _: []  # while lagerd was not running
+        self.settled: Callable[[], Awaitable[None]]  # returns when the pauses from before a restart are back
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._adopted: set[asyncio.Task[None]] = set()
         self._exit_codes: dict[str, int] = {}  # by instrument: the pipe into which the exit code of its holder comes

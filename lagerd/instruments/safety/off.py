@@ -96,7 +96,7 @@ class Off:
         if self._leases.loans.is_lent(key):
             await self._take_back(key)
         holder = self._leases.get(key)
-        if holder is not None and not holder.making_safe and not holder.look:  # a look ends by itself
+        if holder is not None and not holder.making_safe and not holder.look:  # a look ends on its own
             if self._pauses.of(holder.owner):
                 return await self._in_script(holder, nets, client)
             return _refused(nets, f"{_held(holder)}.")

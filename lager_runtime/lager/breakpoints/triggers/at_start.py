@@ -14,7 +14,7 @@ from lager.stepping import engine
 from lager.stepping.line_breaks import table
 
 _LABEL = "before its first line"
-_FIRST = object()  # stands for the editor among those that set breakpoints
+_FIRST = object()  # represents the editor among the clients that set breakpoints
 
 
 def watch(quiet: bool) -> None:
@@ -35,4 +35,4 @@ def watch(quiet: bool) -> None:
     script_threads.prepare()  # its new threads are watched
     table.pause = reached
     table.replace(_FIRST, [os.path.abspath(sys.argv[0])], [{"line": 1}], lambda _: None)
-    engine.resumes()  # with Python 3.11 only a thread that is told is watched
+    engine.resumes()  # with Python 3.11, only threads that call this are watched

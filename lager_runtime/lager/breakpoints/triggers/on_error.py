@@ -44,7 +44,7 @@ class _OfThread(threading.local):
     failed = (0, 0)
 
 
-# Code positions and types of errors that their own frame catches, so that the errors of a loop are judged once.
+# Code positions and types of errors that their own frame catches, so that the errors of a loop are examined once.
 _caught_at_once: set[tuple[int, int, int]] = set()
 _mine = _OfThread()
 _previous: Any = None
@@ -74,7 +74,7 @@ def _monitor() -> None:
             monitoring.set_events(tool, monitoring.events.RAISE)
 
 
-# A full stack leaves no room to decide: a RecursionError pauses when it has ended the thread.
+# A full stack has no space for the decision: a RecursionError pauses when it has ended the thread.
 
 
 def _raised(code: CodeType, offset: int, error: BaseException) -> None:
@@ -103,7 +103,7 @@ def _trace(frame: FrameType, event: str, argument: Any) -> Any:
 def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> None:
     """Pause if nothing will catch `error`, which is raised in `frame` or passes through it."""
     if _mine.busy or error is _mine.paused or is_inside_ours(frame):
-        return  # an error of lager is judged when it reaches the script: then lager holds none of its locks
+        return  # an error of lager is examined when it reaches the script: then lager holds none of its locks
     _mine.busy = True
     try:
         if not (raised.tb_next and _is_on_its_way(frame, error)):
@@ -112,7 +112,7 @@ def _consider(frame: FrameType, error: BaseException, raised: TracebackType) -> 
         other = meanwhile.error
         other.__context__ = error.with_traceback(raised)  # so that both are shown
     except Exception:
-        return  # a fault of ours must not change the script
+        return  # a fault of lager must not change the script
     else:
         return
     finally:

@@ -59,7 +59,7 @@ class OpenedNet:
             instrument = self.config.instrument
             try:
                 lease = self.claim(instrument.key, net=self.config.name, name=instrument.name)
-            except LagerError:  # another process holds it by now, and answers for it
+            except LagerError:  # another process holds it now, and is responsible for it
                 return
             crash(lease, exit_code)
 

@@ -58,9 +58,9 @@ class Session:
         self.reporter: Reports | None = None
         self.sets: deque[tuple[int, tuple[str, str], Any, Any]] = deque(maxlen=_SETS)
         self.sets_made = 0
-        self.why_closed: LagerError | None = None  # raised instead of that it is closed
+        self.why_closed: LagerError | None = None  # raised instead of the error that the session is closed
         self._lent: LagerError | None = None
-        self._device = ""  # what it was before it was lent
+        self._device = ""  # the identity of the device before it was lent
         self.identified = ""  # the answer of `_identify`
         self._connected = False
         self._is_set_up = False

@@ -32,7 +32,7 @@ def _new_manager() -> Any:
     # VisaLibraryBase.__new__ and ResourceManager.__new__). Nothing else uses this class, so the manager is ours alone.
     own_library = type("LagerLibrary", (get_wrapper_class("py"),), {})
     created = ResourceManager(own_library())
-    # It would close every session before the exit handlers of the script; process/at_end.py closes ours after them.
+    # It would close every session before the exit handlers of the script; process/at_end.py closes lager's after them.
     atexit.unregister(created._atexit_handler)
     return created
 

@@ -66,9 +66,10 @@ def ended(instrument: str, why: str) -> None:
 
 def take_back_all(id: str) -> None:
     """Take back, at the end of a pause, the instruments that were lent at it. Blocks up to ten seconds for a borrower
-    to close it, and as long as the instrument takes to connect.
+    to close one, and for the time to connect.
 
-    What does not come back is closed, and its next use raises the error, which is also printed. Raises nothing else.
+    An instrument that does not come back is closed; the error is printed, and raised at its next use. Raises nothing
+    else.
     """
     for holding in holdings.of_this_process():
         session = holding.session

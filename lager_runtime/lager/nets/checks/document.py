@@ -39,7 +39,7 @@ def check(
     # The mistake of an instrument with an invalid address has already been added.
     bounded = terminals.bounded({name: net for name, net in nets.items() if has_place(net.instrument)})
     for name, net in bounded.items():
-        # Of a net that has the safe state of another one, the mistake is in that one.
+        # If a net has the safe state of another net, the mistake is in that net.
         if nets[name].safe is not None and (mistake := safe.beyond(net)):
             mistakes.add(f"nets.{name}.{mistake[0]}", mistake[1])
     _refuse_unlimited(bounded, mistakes)

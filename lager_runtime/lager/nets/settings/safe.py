@@ -17,7 +17,7 @@ from lager.wording.values import number, shown
 
 KEYS = ("safe", "safe_after", "safe_order")
 AFTER = ("crash", "always")
-ON_EXIT = "exit"  # of Net.get(off_on_exit=True), which no nets file can say
+ON_EXIT = "exit"  # for Net.get(off_on_exit=True); not possible in a nets file
 _OFF = "off"
 _OUTPUT = (("output", _OFF),)
 OFF = {
@@ -28,7 +28,7 @@ OFF = {
     NetType.GPIO: _OUTPUT,
     NetType.Switch: _OUTPUT,
 }
-OUTPUTS = (NetType.PowerSupply, NetType.Battery, NetType.ELoad)  # off without being asked, by `lager off`
+OUTPUTS = (NetType.PowerSupply, NetType.Battery, NetType.ELoad)  # switched off by `lager off` even without a safe state
 _SETTINGS = {
     NetType.PowerSupply: ("voltage", "current", "output"),
     NetType.Battery: ("output",),

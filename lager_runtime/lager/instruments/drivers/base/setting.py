@@ -77,7 +77,7 @@ def read(settings: Iterable[Setting], check: Callable[[], None] = lambda: None) 
     return values
 
 
-# What the manual of the public lager project calls the value of a method, which scripts may pass by that name.
+# The names of values in the manual of the public lager project; scripts may use them as keywords.
 _OTHER_NAMES = {
     "set_voltage": "value",
     "set_current": "value",
@@ -121,7 +121,7 @@ def _observed(net: Any, names: tuple[str, ...], change: Callable[[], Any]) -> An
     session = net.session
     found: list[Difference] = []
     try:
-        with session.exchange():  # so that nothing else sets it meanwhile
+        with session.exchange():  # so that no other thread sets it meanwhile
             if session.observed:
                 return change()
             session.observed = True

@@ -65,7 +65,7 @@ class Supply(Switched):
         for name, level in guarded.items():
             now = float(found[name]())
             if exceeds(now, level) or (f"{name}_enabled" in found and not found[f"{name}_enabled"]()):
-                level = min(level, now)  # a level that the instrument has is within its range
+                level = min(level, now)  # a level that is set in the instrument is within its range
                 readback = (self.set_ovp if name == "ovp" else self.set_ocp)(level)
                 if exceeds(readback, level * 1.01):
                     what = f"{self.name}: its {name} reads back {readback:g} instead of {level:g}, over its limit."

@@ -15,7 +15,7 @@ from lager.errors import InstrumentTimeout
 from lager.instruments.drivers.base import dmm
 from lager.instruments.sessions import parse
 
-_AGAIN = 0.05  # seconds between two questions whether there is a reading
+_AGAIN = 0.05  # seconds between two queries for a new reading
 _SET = {
     "voltage": ":FUNC:VOLT:DC", "voltage_ac": ":FUNC:VOLT:AC", "current": ":FUNC:CURR:DC",
     "current_ac": ":FUNC:CURR:AC", "resistance": ":FUNC:RES", "resistance_4w": ":FUNC:FRES",

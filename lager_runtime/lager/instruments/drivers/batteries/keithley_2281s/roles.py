@@ -57,7 +57,7 @@ class TwoRoles(Switched):
             yield
 
     def _enter(self) -> None:
-        if self.is_in_role():  # asked again: the output of the other role may have been switched on since
+        if self.is_in_role():  # read again: the output of the other role may have been switched on since
             return
         self.session.tell(f":ENTR:FUNC {self.ROLE}")
         entered = self.session.ask(":ENTR:FUNC?", parse.word(_ROLES))
@@ -90,6 +90,6 @@ class TwoRoles(Switched):
             return "" if trip == "NONE" else f"{_NO_LEVEL[trip]} tripped"
         question, unit = self.PROTECTIONS[trip]
         level = None
-        with contextlib.suppress(InstrumentError):  # that it tripped is what counts
+        with contextlib.suppress(InstrumentError):  # the trip itself is the important part
             level = self._quantity(question, unit)
         return tripped_at(trip, level, unit)
