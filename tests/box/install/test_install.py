@@ -84,13 +84,13 @@ def test_the_bus_accepts_the_whole_policy(clean_box: Box, installed: tuple[Any, 
     assert not [line for line in said.splitlines() if "lager" in line and re.search("nknown|rror|nvalid", line)]
 
 
-def test_only_root_may(clean_box: Box, installed: tuple[Any, str]) -> None:
+def test_only_root_may_install(clean_box: Box, installed: tuple[Any, str]) -> None:
     done = clean_box.run("lagerd", "install", user="mallory", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "lagerd: Only root may install lagerd on this machine. Type: sudo lagerd install\n"
 
 
-def test_a_place_that_the_service_cannot_read_is_refused(clean_box: Box, installed: tuple[Any, str]) -> None:
+def test_a_folder_that_the_service_cannot_read_is_refused(clean_box: Box, installed: tuple[Any, str]) -> None:
     clean_box.run("chmod", "700", container.VENV)
     try:
         done = clean_box.run("lagerd", "install", check=False)

@@ -85,7 +85,7 @@ def test_edited_configuration_survives_a_removal_and_not_a_purge(package: Path) 
         assert not (box.root / "etc/lager").exists()
 
 
-def test_three_pauses_survive_an_upgrade_and_the_way_back(package: Path, newer: Path) -> None:
+def test_three_pauses_survive_an_upgrade_and_a_downgrade(package: Path, newer: Path) -> None:
     with bare() as box:
         install(box, package)
         with three_pauses(box) as ids:
@@ -122,7 +122,7 @@ def test_a_foreign_environment_is_not_touched(package: Path) -> None:
         assert (box.root / "opt/lager.old/bin/python").read_text() == "#!/bin/sh\nexit 1\n"
 
 
-def test_one_commit_gives_the_same_bytes_twice(package: Path, tmp_path: Path) -> None:
+def test_two_builds_of_one_commit_are_identical(package: Path, tmp_path: Path) -> None:
     again = build(CHECKOUT, tmp_path)
     assert again.name == package.name
     assert digest(again) == digest(package)

@@ -26,7 +26,7 @@ def change_to(box: Box, wheel: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
-def test_what_is_paused_stays_paused_and_is_resumed_by_the_other_version(wheel: Path, direction: str) -> None:
+def test_a_paused_script_is_resumed_by_the_other_version(wheel: Path, direction: str) -> None:
     first, second = (PREVIOUS, wheel) if direction == "upgrade" else (wheel, PREVIOUS)
     with container.booted(first) as box:
         container.install(box)

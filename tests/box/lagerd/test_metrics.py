@@ -41,7 +41,7 @@ def pauses_written(box: Box, count: Any) -> None:
     box.run("timeout", "60", "python", "-c", program, user="mallory")
 
 
-def test_the_textfile_follows_the_bench_and_goes_with_lagerd(measured: Box) -> None:
+def test_the_textfile_follows_the_bench_and_is_removed_with_lagerd(measured: Box) -> None:
     box = measured
     box.run("timeout", "60", "sh", "-c", f"until test -e {FILE}; do sleep 0.05; done")
     pauses_written(box, 0)

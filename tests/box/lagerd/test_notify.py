@@ -127,7 +127,7 @@ def test_the_page_switches_it_on_and_people_are_told(box: Box, receiver: Any) ->
     until_recorded(box, second)
 
 
-def test_it_may_only_listen(box: Box) -> None:
+def test_the_notifier_may_only_list_and_listen(box: Box) -> None:
     become = ["setpriv", "--reuid=lager-notify", "--regid=lager-notify", "--clear-groups", "busctl", "call"]
     box.run(*become, NAME, PATH, NAME, "List")
     box.run(*become, INSTRUMENTS, INSTRUMENTS_PATH, INSTRUMENTS, "List")

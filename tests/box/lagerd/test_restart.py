@@ -65,13 +65,13 @@ def main_pid(box: Box) -> int:
 
 
 @pytest.mark.usefixtures("same")
-def test_a_restart(box: Box) -> None:
+def test_pauses_survive_a_restart_of_lagerd(box: Box) -> None:
     box.run("systemctl", "restart", "lagerd")
 
 
 @pytest.mark.variant
 @pytest.mark.usefixtures("same")
-def test_kill_9(box: Box) -> None:
+def test_pauses_survive_kill_9_of_lagerd(box: Box) -> None:
     with started_anew(box):
         box.run("kill", "-KILL", main_pid(box))
 
@@ -135,7 +135,7 @@ def test_a_restart_adds_no_second_record_of_a_pause(box: Box, crowd: list[Any]) 
     assert said.count("paused at") == 1
 
 
-def test_the_status_line_counts(box: Box, crowd: list[Any]) -> None:
+def test_the_status_line_counts_pauses_and_instruments(box: Box, crowd: list[Any]) -> None:
     listed(box)
     said = box.run("systemctl", "show", "--property=StatusText", "--value", "lagerd").stdout
     assert said == f"{TOGETHER} paused, {len(INSTRUMENTS)} instruments held\n"

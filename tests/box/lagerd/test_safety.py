@@ -107,7 +107,7 @@ def test_the_unit_is_reached_by_lagerd_alone(box: Box) -> None:
     assert people.held(box) == {}
 
 
-def test_the_red_button_reaches_through_the_pause_of_another_user(box: Box, nets: str) -> None:
+def test_lager_off_works_through_the_pause_of_another_user(box: Box, nets: str) -> None:
     paused = _HOLD.replace("import Net", "import Net, pause").replace("signal.pause()", "pause('look', timeout=0)")
     box.write("/opt/paused.py", paused)
     with box.start("lager", "python", "/opt/paused.py", user="alice") as script:
@@ -218,7 +218,7 @@ def looking(box: Box) -> Iterator[Any]:
         assert script.ended() == 0
 
 
-def test_the_unit_switches_off_without_lagerd_and_the_next_one_tells_what_it_did(
+def test_the_unit_switches_off_without_lagerd_and_the_next_lagerd_reports_it(
     box: Box, looking: Any, holder: Any
 ) -> None:
     """A lagerd that cannot start does not keep it from that."""

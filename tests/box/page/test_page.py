@@ -106,7 +106,7 @@ def test_questions_are_answered(asking: Any, visit: Callable[..., Any]) -> None:
     asking.until("answered 3.3")
 
 
-def test_a_console_is_typed_into_and_the_script_shows_its_inside(cockpit: Box, visit: Callable[..., Any]) -> None:
+def test_a_console_accepts_input_and_the_page_shows_the_source(cockpit: Box, visit: Callable[..., Any]) -> None:
     paused = people.paused(cockpit, "alice", interactive=True)
     with paused.process:
         alice = visit("alice")
@@ -180,7 +180,7 @@ def test_the_history_is_filtered_and_shows_the_changes_of_a_pause(cockpit: Box, 
     assert rows.count() == 1
 
 
-def test_a_pause_gets_more_time_and_none_that_is_not_a_time(cockpit: Box, visit: Callable[..., Any]) -> None:
+def test_a_pause_is_extended_by_a_valid_duration_only(cockpit: Box, visit: Callable[..., Any]) -> None:
     paused = people.paused(cockpit, "alice")
     with paused.process:
         alice = visit("alice")
@@ -213,7 +213,7 @@ ALLOWED = """polkit.addRule(function(action, subject) {
 
 
 @pytest.mark.usefixtures("bench")
-def test_what_a_paused_script_holds_is_set_through_it_by_those_who_may(cockpit: Box, visit: Callable[..., Any]) -> None:
+def test_allowed_users_set_the_nets_of_a_paused_script_through_it(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/opt/holds_supply.py", HOLDING)
     with cockpit.start("lager", "python", "/opt/holds_supply.py", user="alice") as process:
         process.until(r"  id +([0-9a-f]{8})$")
@@ -306,7 +306,7 @@ for thread in threads: thread.join()
 """
 
 
-def test_labels_and_values_full_of_markup_stay_text(cockpit: Box, visit: Callable[..., Any]) -> None:
+def test_markup_in_labels_and_values_stays_text(cockpit: Box, visit: Callable[..., Any]) -> None:
     cockpit.write("/opt/hostile.py", HOSTILE)
     alice = visit("alice")
     with cockpit.start("lager", "python", "/opt/hostile.py", user="alice") as process:
@@ -397,7 +397,7 @@ def many_nets(cockpit: Box, bench: None) -> None:
 
 
 @pytest.mark.usefixtures("many_nets")
-def test_five_hundred_nets_are_read_where_they_are_looked_at(visit: Callable[..., Any]) -> None:
+def test_only_the_nets_in_view_are_read(visit: Callable[..., Any]) -> None:
     alice = visit("alice")
     alice.page.get_by_role("tab", name="Bench").click()
     last = alice.page.locator("[data-net='many499']")

@@ -43,7 +43,7 @@ asyncio.run(main())
 """
 
 
-def test_outsiders_hear_no_signal(box: Box) -> None:
+def test_outsiders_receive_no_signal(box: Box) -> None:
     box.write("/opt/listen.py", LISTENER)
     listen = ("python", "/opt/listen.py")
     with box.start(*listen, user="bob") as bob, box.start(*listen, user="mallory") as mallory:

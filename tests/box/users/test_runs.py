@@ -72,7 +72,7 @@ def test_a_run_is_a_unit_with_all_its_processes(box: Box, manager: None) -> None
     assert tasks(box, id) == set()
 
 
-def test_its_output_is_in_the_journal_too(box: Box, manager: None) -> None:
+def test_the_output_of_a_run_is_in_the_journal_too(box: Box, manager: None) -> None:
     box.write(
         "/home/alice/printing.py", "import sys\nfor n in range(3): print('line', n)\nprint('wrong', file=sys.stderr)"
     )
@@ -89,7 +89,7 @@ def test_a_run_ends_at_its_time_limit(box: Box, manager: None) -> None:
     assert tasks(box, id) == set()
 
 
-def test_systemctl_stop_lets_it_put_its_things_away(box: Box, manager: None) -> None:
+def test_systemctl_stop_lets_the_script_clean_up(box: Box, manager: None) -> None:
     text = "import signal\ntry:\n    print('up')\n    signal.pause()\nfinally:\n    print('put away')\n"
     box.write("/home/alice/tidy.py", text)
     id = detach(box, "tidy.py")
@@ -127,7 +127,7 @@ def test_a_run_survives_the_logout_of_its_user(box: Box, manager: None) -> None:
         assert follower.ended() == 0
 
 
-def test_without_lingering_it_says_what_to_do(box: Box) -> None:
+def test_without_lingering_the_command_says_what_to_do(box: Box) -> None:
     box.run("systemctl", "start", "user@2002.service")
     box.write("/home/bob/nothing.py", "")
     done = box.run("lager", "python", "--detach", "nothing.py", user="bob")
@@ -138,7 +138,7 @@ def test_without_lingering_it_says_what_to_do(box: Box) -> None:
     box.run("systemctl", "stop", "user@2002.service")
 
 
-def test_names_that_systemd_would_change(box: Box, manager: None) -> None:
+def test_names_that_systemd_would_change_reach_the_script(box: Box, manager: None) -> None:
     odd = "/home/alice/$HOME %n ü"
     box.run("mkdir", odd, user="alice")
     box.write(f"{odd}/say.py", "import os, sys\nprint(sys.argv[1:], os.getcwd(), os.environ['ODD'])\n")

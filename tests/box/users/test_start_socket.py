@@ -37,7 +37,7 @@ def active(box: Box, unit: Any = "lagerd") -> str:
     return box.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
 
-def test_an_outsider_starts_a_stopped_lagerd_in_no_way(stopped: Box) -> None:
+def test_an_outsider_cannot_start_a_stopped_lagerd(stopped: Box) -> None:
     for method, error in errors(stopped, "mallory"):
         assert "not provided" in error, method
     for name in (NAME, INSTRUMENTS):

@@ -88,7 +88,9 @@ def test_nothing_is_claimed_where_one_of_the_nets_is_busy(run: Starter, lager: C
 
 
 @pytest.mark.variant
-def test_it_waits_in_line_and_can_be_interrupted(run: Starter, start: Starter, client: Client, bench: Process) -> None:
+def test_a_run_waits_in_line_and_can_be_interrupted(
+    run: Starter, start: Starter, client: Client, bench: Process
+) -> None:
     one = run(LEAVES, options=("--any", "supply2"), stdin=PIPE)
     one.out.expect("runs")
     waiting = [start(LAGER, "python", "--any", "supply2", "--wait", "60", "-c", "print('ran')") for _ in range(2)]
@@ -101,7 +103,7 @@ def test_it_waits_in_line_and_can_be_interrupted(run: Starter, start: Starter, c
     waiting[1].out.expect("ran")
 
 
-def test_a_net_that_is_not_there_and_options_that_need_others_are_refused(lager: Command, bench: Process) -> None:
+def test_an_unknown_net_and_options_that_need_others_are_refused(lager: Command, bench: Process) -> None:
     done = lager("python", "--any", "nothing", "-c", "print('ran')")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing" in done.stderr
@@ -147,7 +149,9 @@ def test_the_first_box_that_has_the_nets_free_runs_the_script(
 
 
 @pytest.mark.variant
-def test_boxes_that_cannot_be_used_are_told_and_left_out(lager: Command, script: ScriptWriter, lab: Loopback) -> None:
+def test_boxes_that_cannot_be_used_are_reported_and_left_out(
+    lager: Command, script: ScriptWriter, lab: Loopback
+) -> None:
     name = script("import os; print(os.environ['LAGER_BOX'])")
     done = lager("python", "--box", "@half", "--any", "supply2", name)
     assert (done.returncode, done.stdout) == (0, "near\n"), done.stderr

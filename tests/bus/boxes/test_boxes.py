@@ -282,7 +282,9 @@ def test_several_boxes_in_one_table(lager: Command, near: Loopback, client: Clie
 
 
 @pytest.mark.variant
-def test_runs_and_nothing_of_several_boxes(lager: Command, near: Loopback, client: Client, run: Starter) -> None:
+def test_runs_and_an_empty_list_of_several_boxes_are_shown(
+    lager: Command, near: Loopback, client: Client, run: Starter
+) -> None:
     process = run("import lager\nlager.pause('both see it')\n")
     client.paused()
     both = json.loads(lager("runs", "--json", "--box", "near,other").stdout)

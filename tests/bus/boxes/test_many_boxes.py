@@ -100,7 +100,7 @@ def lose_the_session(watch: Any) -> None:
     os.kill(session, signal.SIGKILL)
 
 
-def test_each_box_has_a_line_and_a_dead_one_says_why(
+def test_each_box_has_a_line_and_a_dead_box_has_the_reason(
     lager: Command, bench: Process, lab: Loopback, run: Starter, client: Client
 ) -> None:
     run(PAUSES)

@@ -38,7 +38,7 @@ def test_a_group_and_a_pattern_are_shown_as_one_table(
     client.call("ContinueAll")
 
 
-def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(
+def test_a_command_acts_on_each_box_and_fails_if_one_box_fails(
     lager: Command, lab: Loopback, client: Client, run: Starter
 ) -> None:
     script = run("import lager\nlager.pause(timeout=60)")
@@ -61,7 +61,7 @@ def test_what_acts_does_so_on_each_and_fails_if_one_of_them_fails(
     [(["adc", "adc1", "--box", "@both"], "--box accepts one box here"),
      (["runs", "--box", "@x"], "Unknown group @x"), (["continue", "--box", "x*"], "No configured box matches")],
 )  # fmt: skip
-def test_what_needs_one_box_or_a_box_that_is_not_there_is_refused(
+def test_a_command_for_one_box_refuses_several_and_unknown_boxes(
     lager: Command, lab: Loopback, words: list[str], why: str
 ) -> None:
     done = lager(*words)
@@ -98,7 +98,7 @@ def test_groups_are_named_listed_and_removed_by_commands(lager: Command, tmp_pat
     assert "@rack2" not in lager("boxes", **env).stdout
 
 
-def test_an_inventory_adds_what_is_not_there_yet(lager: Command, tmp_path: Path) -> None:
+def test_an_inventory_adds_only_new_boxes_and_groups(lager: Command, tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     lager("boxes", "add", "bench3", "mine", **env)
     hosts = {"_meta": {}, "rack2": {"hosts": ["bench3", "bench4", "-oProxyCommand=x"]}, "x,y": {"hosts": ["bench4"]}}
@@ -112,7 +112,7 @@ def test_an_inventory_adds_what_is_not_there_yet(lager: Command, tmp_path: Path)
     assert lager("boxes", "import", **env).returncode == 2
 
 
-def test_the_boxes_of_this_machine_come_behind_those_of_the_user(
+def test_the_boxes_of_the_user_take_precedence_over_those_of_the_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -128,7 +128,9 @@ def test_the_boxes_of_this_machine_come_behind_those_of_the_user(
 @pytest.mark.parametrize(
     "words", [("breakpoints", "--watch", "--json"), ("continue",), ("python", "--any", "supply2", "-c", "1")]
 )
-def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Loopback, words: tuple[str, ...]) -> None:
+def test_a_group_without_a_box_is_refused_in_one_sentence(
+    lager: Command, lab: Loopback, words: tuple[str, ...]
+) -> None:
     lab.table("[groups]\nlab = []\n")
     done = lager(words[0], "--box", "@lab", *words[1:])
     assert (done.returncode, done.stdout) == (1, "")
@@ -136,7 +138,7 @@ def test_a_group_without_a_box_is_a_sentence(lager: Command, lab: Loopback, word
 
 
 @pytest.mark.parametrize("command", ["breakpoints", "status"])
-def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Command, lab: Loopback, command: str) -> None:
+def test_an_error_says_what_named_the_unknown_boxes(lager: Command, lab: Loopback, command: str) -> None:
     for more in ((), ("--watch", "--json")):
         done = lager(command, *more, LAGER_BOX="@nothing")
         assert done.returncode == 1
@@ -144,7 +146,7 @@ def test_what_named_the_boxes_is_said_where_they_cannot_be_found(lager: Command,
 
 
 @pytest.mark.parametrize("text", ["groups = 3", '[groups]\nlab = "a"', "[groups]\nlab = [1]"])
-def test_groups_that_are_no_lists_are_reported(lager: Command, lab: Loopback, text: str) -> None:
+def test_groups_that_are_not_lists_are_reported(lager: Command, lab: Loopback, text: str) -> None:
     lab.table(text)
     done = lager("breakpoints", "--box", "@lab")
     assert done.returncode == 1

@@ -54,7 +54,7 @@ def test_a_look_at_a_pause_without_a_console(paused: Any, client: Client) -> Non
     assert paused.out.rest() == "went on\n"
 
 
-def test_how_much_is_shown(paused: Any, client: Client) -> None:
+def test_options_limit_how_much_is_shown(paused: Any, client: Client) -> None:
     id = paused.details["id"]
     assert [line["here"] for line in inspect(client, id, context=0)["source"]] == [True]
     assert len(inspect(client, id, context=1 << 31)["source"]) == 10

@@ -52,7 +52,7 @@ async def said(one: Any, tool: Any, **arguments: Any) -> Any:
     return text if result.is_error else json.loads(text)
 
 
-def test_it_only_looks_by_default_and_marks_what_it_shows_as_data(
+def test_the_assistant_only_reads_by_default_and_gets_marked_data(
     station: Station, bench: Process, run: Starter, client: Client, tmp_path: Path
 ) -> None:
     run(SCRIPT)
@@ -103,13 +103,13 @@ def test_a_long_answer_is_short_and_says_that_it_was_cut() -> None:
 
 
 @pytest.mark.parametrize("words", [["--allow", "everything"], ["--allow", ""], ["--allow", "extend,,set"]])
-def test_an_act_that_is_none_is_refused(lager: Command, words: list[str]) -> None:
+def test_an_unknown_act_is_refused(lager: Command, words: list[str]) -> None:
     done = lager("mcp", *words)
     assert done.returncode == 2
     assert "is not one of extend, continue, set, evaluate, answer" in done.stderr
 
 
-def test_it_acts_as_far_as_allowed_and_the_records_name_it(tmp_path: Path) -> None:
+def test_the_assistant_acts_as_far_as_allowed_and_is_named_in_the_records(tmp_path: Path) -> None:
     with a_home() as home:
         assert home.lager("breakpoints").returncode == 0
         client = Client(home.address)

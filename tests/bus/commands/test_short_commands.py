@@ -57,7 +57,7 @@ def test_continue_takes_an_id_a_prefix_and_a_run(run: Starter, client: Client, l
     assert process.wait() == 0
 
 
-def test_of_two_pauses_one_has_to_be_named(run: Starter, client: Client, lager: Command) -> None:
+def test_two_pauses_need_an_id(run: Starter, client: Client, lager: Command) -> None:
     processes = [run(PAUSING.format(label)) for label in ("one", "two")]
     ids = [client.paused()["id"] for _ in processes]
     refused = lager("continue")
@@ -83,7 +83,7 @@ def test_extend_gives_the_only_pause_more_time(run: Starter, client: Client, lag
 
 
 @pytest.mark.parametrize("words", [["extend"], ["extend", "soon"], ["extend", "a", "b", "10m"], ["extend", "-1"]])
-def test_a_wrong_extend_is_one_sentence(lager: Command, words: list[str]) -> None:
+def test_an_invalid_extension_is_refused_in_one_sentence(lager: Command, words: list[str]) -> None:
     refused = lager(*words)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
@@ -125,7 +125,7 @@ def test_kill_without_a_run_asks_first(
     lager("kill", run, "--signal", "KILL")
 
 
-def test_a_bench_of_ones_own_has_no_page(lager: Command) -> None:
+def test_a_simulated_bench_has_no_page(lager: Command) -> None:
     done = lager("page")
     assert done.returncode == 1
     assert "every user of this machine could reach your bench" in " ".join(done.stderr.split())

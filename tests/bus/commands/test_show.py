@@ -56,7 +56,7 @@ def test_show_prints_everything(paused: dict[str, Any], lager: Command, client: 
     assert client.list()[0]["consoles"] == 0
 
 
-def test_as_json(paused: dict[str, Any], lager: Command) -> None:
+def test_show_prints_json(paused: dict[str, Any], lager: Command) -> None:
     look = json.loads(lager("breakpoints", "show", paused["run_id"], "--json").stdout)
     assert paused.keys() - look.keys() == set()
     assert look["variables"][1] == {"name": "readings", "type": "dict", "value": "{'adc1': 1.25}", "kind": "variable"}
@@ -83,7 +83,7 @@ def test_the_instruments_and_their_nets(run: Starter, client: Client, lager: Com
     client.call("Continue", "s", pause["id"])
 
 
-def test_who_is_attached(paused: dict[str, Any], lager: Command, start: Starter) -> None:
+def test_show_names_the_attached_users(paused: dict[str, Any], lager: Command, start: Starter) -> None:
     console = start("/bin/sh", "-c", f"(echo 'print(42)'; sleep 600) | lager python --console {paused['id']}")
     console.out.expect("42\n")
     assert f"\n  consoles  {paused['user']}\n" in lager("breakpoints", "show", paused["id"]).stdout
@@ -109,7 +109,7 @@ def test_show_of_an_unknown_pause(lager: Command) -> None:
     assert "No paused script has the id 'ffff'" in shown.stderr
 
 
-def test_a_width_of_80_columns(paused: dict[str, Any], terminal: TerminalStarter) -> None:
+def test_show_fits_into_80_columns(paused: dict[str, Any], terminal: TerminalStarter) -> None:
     screen = terminal(LAGER, "breakpoints", "show", paused["id"])
     assert screen.wait() == 0
     assert max(len(line) for line in screen.screen.text.splitlines()) <= 80

@@ -78,7 +78,9 @@ def test_the_table_updates_itself(
     assert view.wait() == 0
 
 
-def test_the_keys(own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client) -> None:
+def test_the_keys_of_the_table_act_on_the_selected_pause(
+    own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client
+) -> None:
     pauses = [pause("one"), pause("two", interactive=False)]
     view = screen(*WATCH)
     view.sees("2 paused")
@@ -146,7 +148,7 @@ def test_a_key_after_a_console_waits_until_the_pauses_are_listed_again(
     assert [one["id"] for one in client.list()] == [first["id"]]
 
 
-def test_a_console_and_back(
+def test_a_console_opens_from_the_table_and_returns_to_it(
     own: Station, screen: ScreenStarter, pause: Callable[..., dict[str, Any]], client: Client
 ) -> None:
     first, second = pause("one"), pause("two")
@@ -188,7 +190,7 @@ def test_the_last_minute_stands_out(
 
 
 @pytest.mark.variant
-def test_more_rows_than_lines_and_another_size(
+def test_the_table_scrolls_and_follows_the_size_of_the_terminal(
     own: Station, screen: ScreenStarter, client: Client, start: Starter, script: ScriptWriter
 ) -> None:
     start(LAGER, "python", script(MANY))
@@ -252,7 +254,9 @@ def test_the_terminal_is_left_as_it_was(screen: ScreenStarter, number: Any) -> N
     view.wait()
 
 
-def test_what_a_pipe_gets(own: Station, start: Starter, pause: Callable[..., dict[str, Any]], client: Client) -> None:
+def test_a_pipe_gets_a_line_for_each_change(
+    own: Station, start: Starter, pause: Callable[..., dict[str, Any]], client: Client
+) -> None:
     before = pause("before")
     watching = [start(*WATCH), start(*WATCH, "--json")]
     for process in watching:
@@ -292,7 +296,7 @@ def test_what_a_pipe_gets(own: Station, start: Starter, pause: Callable[..., dic
     assert objects[5]["by"] == {"uid": os.getuid(), "user": before["user"], "pid": os.getpid(), "how": "bus"}
 
 
-def test_a_closed_pipe_ends_it_even_without_changes(start: Starter) -> None:
+def test_a_closed_pipe_ends_the_watch_even_without_changes(start: Starter) -> None:
     process = start("/bin/bash", "-c", "lager breakpoints --watch | head -1; echo ${PIPESTATUS[0]}")
     assert process.out.expect("\n").startswith("EVENT")
     process.out.expect("141\n")

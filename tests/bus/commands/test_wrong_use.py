@@ -228,7 +228,7 @@ def is_refusal(answer: Incoming, name: str) -> None:
     assert "/lagerd/" not in text
 
 
-def test_calls_of_the_wrong_kind(rude: Rude, unharmed: Callable[[], None]) -> None:
+def test_calls_with_wrong_arguments_are_refused(rude: Rude, unharmed: Callable[[], None]) -> None:
     for member, signature, body, name in CALLS:
         is_refusal(rude.ask(member, signature, *body), name)
     for details in DETAILS:
@@ -310,7 +310,7 @@ def test_unexpected_descriptors_are_closed(rude: Rude, unharmed: Callable[[], No
 
 
 @pytest.mark.variant
-def test_no_answer_wanted(rude: Rude, unharmed: Callable[[], None]) -> None:
+def test_a_call_without_a_reply_is_carried_out(rude: Rude, unharmed: Callable[[], None]) -> None:
     quiet = MessageFlag.NO_REPLY_EXPECTED
     for member, signature, body, _ in CALLS:
         rude.send(member, signature, *body, flags=quiet)
@@ -321,7 +321,7 @@ def test_no_answer_wanted(rude: Rude, unharmed: Callable[[], None]) -> None:
     unharmed()
 
 
-def test_an_id_in_use(rude: Rude, client: Client) -> None:
+def test_an_id_in_use_is_refused(rude: Rude, client: Client) -> None:
     pausing = rude.pause("abcdef04", label="the first")
     with pytest.raises(InvalidArgument, match="in use"):
         client.call("Pause", "a{sv}", {"id": "abcdef04", "label": "the second"})
@@ -384,7 +384,9 @@ def test_unexpected_descriptors_of_an_answer_are_closed(
     unharmed()
 
 
-def test_scripts_that_die_as_they_pause(station: Station, client: Client, unharmed: Callable[[], None]) -> None:
+def test_scripts_that_end_while_they_pause_leave_nothing(
+    station: Station, client: Client, unharmed: Callable[[], None]
+) -> None:
     """However soon its connection ends, no pause without a script remains."""
 
     async def pause_and_die(n: int) -> None:

@@ -245,7 +245,9 @@ def test_an_id_that_no_pause_has_is_refused(editor: Callable[..., Editor]) -> No
      (("setBreakpoints", {"source": {"path": "a"}, "breakpoints": [5]}), "not valid"),
      (("attach", {}), "begun already")],
 )  # fmt: skip
-def test_what_cannot_be_done_is_a_sentence(stopped: tuple[Editor, Process], request_: Any, why: str) -> None:
+def test_an_impossible_request_is_refused_in_one_sentence(
+    stopped: tuple[Editor, Process], request_: Any, why: str
+) -> None:
     editor, _ = stopped
     name, arguments = request_
     editor.raw({"seq": 1000, "type": "request", "command": name, "arguments": arguments})
@@ -262,7 +264,7 @@ def test_what_cannot_be_done_is_a_sentence(stopped: tuple[Editor, Process], requ
      b"Content-Length: 6000\r\n\r\n" + b"[" * 6000],
     ids=["http", "no number", "a list", "a long line", "many digits", "a huge length", "deep"],
 )  # fmt: skip
-def test_what_is_not_the_protocol_ends_it_with_a_sentence(
+def test_input_that_is_not_the_protocol_ends_the_adapter_with_a_sentence(
     editor: Callable[..., Editor], data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one = editor()

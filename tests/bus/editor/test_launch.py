@@ -33,7 +33,7 @@ def launched(editor: Callable[..., Editor], tmp_path: Path) -> Editor:
     return one
 
 
-def test_its_output_its_pause_and_its_exit_code_reach_the_editor(launched: Editor) -> None:
+def test_the_output_the_pause_and_the_exit_code_reach_the_editor(launched: Editor) -> None:
     assert "args ['a', '--env'] 7\n" in launched.printed("stdout")
     assert "warned\n" in launched.printed("stderr")
     assert launched.do("stackTrace", threadId=1)["stackFrames"][0]["source"]["name"] == "check.py"

@@ -94,7 +94,7 @@ def test_conditions_hits_and_messages(run: Starter, attached: Callable[..., Edit
     editor.do("continue", threadId=1)
 
 
-def test_what_is_verified_is_what_can_stop(
+def test_a_breakpoint_is_verified_if_it_can_stop(
     run: Starter, attached: Callable[..., Editor], client: Client, path: str, tmp_path: Path
 ) -> None:
     run(SCRIPT)
@@ -140,7 +140,7 @@ def test_another_thread_stops_too_and_a_breakpoint_ends_a_step(
 
 
 @pytest.mark.parametrize("way", ["disconnect", "the end of its input", "a kill"])
-def test_they_vanish_with_their_editor_and_nothing_watches_the_script_then(
+def test_breakpoints_are_removed_with_their_editor_and_the_script_is_no_longer_traced(
     run: Starter, attached: Callable[..., Editor], client: Client, path: str, way: str
 ) -> None:
     script = run("""
@@ -167,7 +167,7 @@ print(sys.gettrace(), [sys.monitoring.get_tool(n) for n in range(6)] if hasattr(
 
 
 @pytest.mark.variant
-def test_two_editors_have_their_own_and_one_pause_serves_both(
+def test_two_editors_share_a_line_and_one_pause_serves_both(
     run: Starter, attached: Callable[..., Editor], client: Client, path: str
 ) -> None:
     run(SCRIPT)
@@ -186,7 +186,7 @@ def test_two_editors_have_their_own_and_one_pause_serves_both(
 
 
 @pytest.mark.variant
-def test_those_of_before_the_first_pause_are_told_and_set_at_it(
+def test_breakpoints_set_before_the_first_pause_are_set_at_it(
     editor: Callable[..., Editor], client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)
@@ -203,7 +203,7 @@ def test_those_of_before_the_first_pause_are_told_and_set_at_it(
     assert value(one, "channel") == "5"
 
 
-def test_one_can_be_set_and_taken_back_while_the_script_runs(
+def test_a_breakpoint_can_be_set_and_removed_while_the_script_runs(
     run: Starter, attached: Callable[..., Editor], client: Client, path: str, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -229,7 +229,7 @@ later()
 
 
 @pytest.mark.variant
-def test_those_in_a_file_that_was_sent_to_a_box(
+def test_breakpoints_work_in_a_file_that_was_sent_to_a_box(
     near: Loopback, editor: Callable[..., Editor], tmp_path: Path, client: Client
 ) -> None:
     (tmp_path / "check.py").write_text(SCRIPT)

@@ -53,13 +53,13 @@ def test_the_package_has_what_the_extension_needs(tmp_path: Path) -> None:
         assert f'register("{command["command"]}"' in sources
 
 
-def test_its_version_is_that_of_lager() -> None:
+def test_the_extension_has_the_version_of_lager() -> None:
     about = json.loads((EXTENSION / "package.json").read_text())
     assert f'version = "{about["version"]}"' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.slow
-def test_its_logic_runs_in_plain_node(own_station: Station, tmp_path: Path) -> None:
+def test_the_logic_of_the_extension_runs_in_plain_node(own_station: Station, tmp_path: Path) -> None:
     _need_node()
     (tmp_path / "twice.py").write_text(TWICE)
     env = {**own_station.env, "LAGER": LAGER, "PAUSED": str(tmp_path / "twice.py")}

@@ -15,7 +15,7 @@ from tests.station import Station
 @pytest.mark.parametrize(
     ("member", "signature", "more"), [("Extend", "sd", (1.0,)), ("Continue", "s", ()), ("OpenConsole", "sa{sv}", ({},))]
 )
-def test_a_flood_of_what_changes_something_is_refused_in_the_end(
+def test_a_flood_of_changing_calls_is_refused_in_the_end(
     run: Starter, client: Client, own_station: Station, member: str, signature: str, more: Any
 ) -> None:
     own_station.kill_lagerd()

@@ -41,7 +41,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("program", ["lager.bus.facade", "lagerd.main", "lager_cli.main"])
-def test_the_library_that_is_there_is_the_one_used(python: Path, program: str) -> None:
+def test_the_installed_library_is_used(python: Path, program: str) -> None:
     code = f"import {program}\nfrom lager.bus.transport import wire\nprint(wire.Variant.__module__.partition('.')[0])"
     for interpreter, library in ((sys.executable, "dbus_fast"), (python, "dbus_next")):
         shown = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -82,7 +82,7 @@ def test_the_first_command_starts_it_and_says_so(begun: "tuple[Home, subprocess.
     assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
 
 
-def test_commands_at_once_start_one(home: Home) -> None:
+def test_simultaneous_commands_start_one_embedded_lagerd(home: Home) -> None:
     several = [home.start(LAGER, "breakpoints") for _ in range(4)]
     assert [one.out.rest() for one in several] == ["No script is paused.\n"] * 4
     assert [one.wait() for one in several] == [0] * 4
@@ -93,7 +93,7 @@ def test_commands_at_once_start_one(home: Home) -> None:
     assert len(home.pids(named=KEEPER)) == len(home.pids(named=BROKER)) == len(home.pids(named=LAGERD)) == 1
 
 
-def test_it_ends_when_idle(home: Home) -> None:
+def test_the_embedded_bus_ends_when_idle(home: Home) -> None:
     home.env["LAGER_EMBEDDED_IDLE"] = "1"
     assert home.lager("breakpoints").returncode == 0
     with closing(Client(home.address)) as client:  # so that it is not idle until the script pauses
@@ -138,7 +138,7 @@ def test_a_command_that_starts_lagerd_is_recorded_as_one(
     os.kill(keeper, signal.SIGCONT)
 
 
-def test_the_broker_dies(home: Home, client: Client) -> None:
+def test_a_script_resumes_at_its_timeout_after_the_broker_has_died(home: Home, client: Client) -> None:
     [broker] = home.pids(named=BROKER)
     process = home.script(timeout=2, before=IMPATIENT)
     pid = client.paused()["pid"]
@@ -156,14 +156,14 @@ def test_the_broker_dies(home: Home, client: Client) -> None:
 
 
 @pytest.mark.variant
-def test_the_keeper_dies(home: Home, client: Client) -> None:
+def test_everything_ends_with_a_killed_keeper(home: Home, client: Client) -> None:
     killed(home, KEEPER)
     home.until_all_are_gone()
     assert home.lager("breakpoints").returncode == 0
 
 
 @pytest.mark.variant
-def test_the_keeper_is_told_to_stop(home: Home, client: Client) -> None:
+def test_everything_ends_when_the_keeper_is_stopped(home: Home, client: Client) -> None:
     [keeper] = home.pids(named=KEEPER)
     os.kill(keeper, signal.SIGTERM)
     home.until_all_are_gone()
@@ -171,7 +171,7 @@ def test_the_keeper_is_told_to_stop(home: Home, client: Client) -> None:
 
 
 @pytest.mark.variant
-def test_a_lagerd_that_keeps_dying_ends_the_embedded_bus(home: Home, client: Client) -> None:
+def test_a_lagerd_that_keeps_crashing_ends_the_embedded_bus(home: Home, client: Client) -> None:
     for _ in range(4):
         killed(home, LAGERD)
         client.expect("NameOwnerChanged", lambda signal: signal.args[2])
@@ -257,7 +257,7 @@ def test_once_dbus_daemon_is_installed_a_command_starts_it(home: Home) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="only root can have an /etc of its own")
-def test_it_never_replaces_a_real_bench(home: Home) -> None:
+def test_a_simulated_bench_never_replaces_a_real_one(home: Home) -> None:
     (home.root / "script.py").write_text("print('ran')\n")
     for command in ("breakpoints", "python --continue-all", "python script.py"):
         inside = "mount -t tmpfs none /etc && mkdir /etc/lager && touch /etc/lager/nets.toml"
@@ -300,7 +300,7 @@ def test_a_user_id_without_a_name_gets_a_clear_error(home: Home, words: list[str
 
 
 @pytest.mark.variant
-def test_people_are_told_of_pauses_on_the_embedded_bus(home: Home) -> None:
+def test_pauses_on_the_embedded_bus_send_messages(home: Home) -> None:
     server = home.start(sys.executable, str(Path(__file__).parents[1] / "notify" / "receiver.py"), "0", "take")
     port = server.out.expect("\n").split()[1]
     (home.root / "notify.toml").write_text(f'urls = ["json://127.0.0.1:{port}"]\n')

@@ -96,7 +96,7 @@ def claim_from_another_connection(client: Client, station: Station) -> int:
     return fd
 
 
-def test_the_log_knows_how_long_a_pause_stood_when_the_clock_stepped(tmp_path: Path, own_station: Station) -> None:
+def test_the_log_has_the_duration_of_a_pause_after_a_clock_step(tmp_path: Path, own_station: Station) -> None:
     shift = tmp_path / "shift"
     shift.write_bytes(struct.pack("d", 0))
     own_station.kill_lagerd()

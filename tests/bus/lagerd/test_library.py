@@ -28,11 +28,11 @@ def has_loaded_dbus_fast(pid: int) -> bool:
     return "/dbus_fast/" in Path(f"/proc/{pid}/maps").read_text()
 
 
-def test_lagerd_uses_the_library_that_is_there(station: Station) -> None:
+def test_lagerd_uses_the_installed_library(station: Station) -> None:
     assert has_loaded_dbus_fast(station.lagerd.pid) is (LIBRARY == "dbus_fast")
 
 
-def test_lager_python_and_its_script_use_the_library_that_is_there(run: Starter, client: Client) -> None:
+def test_lager_python_and_its_script_use_the_installed_library(run: Starter, client: Client) -> None:
     process = run(PAUSED)
     pause = client.paused()
     assert has_loaded_dbus_fast(process.pid) is (LIBRARY == "dbus_fast")

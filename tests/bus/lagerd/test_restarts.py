@@ -246,7 +246,7 @@ def test_a_pause_just_before_lagerd_is_there(
 
 
 @pytest.mark.slow
-def test_five_deaths_in_a_row(run: Starter, client: Client, own_station: Station) -> None:
+def test_pauses_survive_five_crashes_in_a_row(run: Starter, client: Client, own_station: Station) -> None:
     process = run("import lager\nlager.pause(timeout=200)\nprint('went on')\n")
     first = client.paused()
     for _ in range(5):

@@ -16,7 +16,7 @@ from tests.processes import LAGER, Process
 PAUSE = 'from lager import pause\npause("is the LED green", timeout={timeout})\n'
 
 
-def test_a_pause_is_told_with_label_place_user_and_the_command_to_copy(
+def test_a_message_has_label_place_user_and_the_command_to_copy(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, tmp_path: Path
 ) -> None:
     there = receiver()
@@ -50,7 +50,7 @@ def test_the_command_in_a_message_works_when_it_is_typed(
     assert client.resumed(pause["id"])[0] == "continued"
 
 
-def test_a_question_is_told_with_what_answers_it(
+def test_the_message_of_a_question_has_the_command_that_answers_it(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, lager: Command
 ) -> None:
     there = receiver()
@@ -65,7 +65,7 @@ def test_a_question_is_told_with_what_answers_it(
     script.out.expect("3.0")
 
 
-def test_a_timeout_is_told_before_and_after(
+def test_a_timeout_sends_a_message_before_and_after(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
@@ -77,7 +77,7 @@ def test_a_timeout_is_told_before_and_after(
 
 
 @pytest.mark.variant
-def test_a_pause_that_waits_long_is_told_once(
+def test_a_pause_that_waits_long_sends_one_message(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
@@ -88,7 +88,7 @@ def test_a_pause_that_waits_long_is_told_once(
     assert there.next()["title"].startswith("lager: resumed automatically")
 
 
-def test_a_quarantine_is_told_also_if_it_began_before(
+def test_a_quarantine_sends_a_message_even_if_it_began_before(
     notifier: Callable[..., Process],
     receiver: Callable[..., Receiver],
     nets: SafeBench,
@@ -124,7 +124,7 @@ def test_a_mail_arrives(notifier: Callable[..., Process], mail_server: Receiver,
 
 
 @pytest.mark.variant
-def test_nobody_is_told_while_somebody_is_attached(
+def test_no_message_is_sent_while_a_console_is_attached(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
@@ -138,7 +138,7 @@ def test_nobody_is_told_while_somebody_is_attached(
 
 
 @pytest.mark.variant
-def test_a_closed_console_starts_the_times_again(
+def test_a_closed_console_restarts_the_times(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client, start: Starter
 ) -> None:
     there = receiver()
@@ -231,7 +231,7 @@ def test_a_receiver_that_was_killed_gets_the_message_when_it_is_back(
 
 
 @pytest.mark.variant
-def test_what_is_over_before_it_can_be_delivered_is_not_sent(
+def test_a_message_about_an_ended_pause_is_not_sent(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()

@@ -17,7 +17,7 @@ from tests.station import Station
 PAUSE = 'from lager import pause\npause("{label}")\n'
 
 
-def test_a_killed_notifier_tells_neither_twice_nor_too_little(
+def test_a_killed_notifier_sends_each_message_once(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()
@@ -115,7 +115,7 @@ def test_only_one_notifier_runs(
     assert second.stderr.endswith("\nlager: lager notify is running already. End the other one first.\n")
 
 
-def test_signals_of_others_tell_nobody(
+def test_forged_signals_send_no_message(
     notifier: Callable[..., Process], receiver: Callable[..., Receiver], run: Starter, client: Client
 ) -> None:
     there = receiver()

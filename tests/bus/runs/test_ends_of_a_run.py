@@ -126,7 +126,7 @@ def test_a_script_whose_terminal_closes_cleans_up_though_it_is_told_more_than_on
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 @pytest.mark.parametrize("words", [["orphan"], ["orphan", "paused"]])
-def test_what_lost_its_parent_before_belongs_to_the_run(
+def test_a_process_that_lost_its_parent_belongs_to_the_run(
     family: Family, client: Client, name: str, words: list[str]
 ) -> None:
     process = family(*words)
@@ -177,7 +177,7 @@ def test_a_paused_run_that_is_killed_is_interrupted(family: Family, client: Clie
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
-def test_what_is_deaf_to_signals_is_killed_at_last(family: Family, name: str) -> None:
+def test_a_process_that_ignores_signals_is_finally_killed(family: Family, name: str) -> None:
     process = family("deaf")
     process.out.expect("up")
     process.kill(signal.Signals[name])
@@ -210,7 +210,7 @@ def test_a_signal_to_the_script_itself_ends_the_run_in_order(family: Family) -> 
 
 
 @pytest.mark.variant
-def test_a_run_under_nohup_hears_no_hangup(start: Starter, script: ScriptWriter) -> None:
+def test_a_run_under_nohup_ignores_sighup(start: Starter, script: ScriptWriter) -> None:
     script("import signal\nprint('up', flush=True)\nsignal.pause()\n")
     process = start("/bin/sh", "-c", f"trap '' HUP; exec {shlex.quote(LAGER)} python script.py")
     process.out.expect("up")

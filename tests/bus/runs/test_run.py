@@ -73,7 +73,7 @@ def test_files_of_any_name(start: Starter, script: ScriptWriter, tmp_path: Path,
 
 
 @pytest.mark.variant
-def test_a_module(station: Station, script: ScriptWriter, tmp_path: Path) -> None:
+def test_a_module_is_run(station: Station, script: ScriptWriter, tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     script("", "package/__init__.py")
     script(SELF, "package/inner.py")
@@ -82,7 +82,9 @@ def test_a_module(station: Station, script: ScriptWriter, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("folder", ["folder", "--detach"])
 @pytest.mark.parametrize("names", [["main.py"], ["__main__.py"], ["main.py", "__main__.py"]])
-def test_a_folder(start: Starter, script: ScriptWriter, tmp_path: Path, names: list[str], folder: str) -> None:
+def test_a_folder_with_a_main_is_run(
+    start: Starter, script: ScriptWriter, tmp_path: Path, names: list[str], folder: str
+) -> None:
     (tmp_path / folder).mkdir()
     script("X = 1\n", f"{folder}/beside.py")
     for name in names:
@@ -91,7 +93,7 @@ def test_a_folder(start: Starter, script: ScriptWriter, tmp_path: Path, names: l
     assert process.out.rest() == f"{names[0]} __main__ ['x']\n"
 
 
-def test_variables(start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
+def test_env_and_passenv_set_variables(start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
     names = ["LAGER_RUNNABLE", "LAGER_BUS_ADDRESS", "A", "B", "LAGER_PROCESS_ID", "LAGER_BOX", "C"]
     script(f"import json, os\nprint(json.dumps([os.environ.get(n) for n in {names}]))\n")
     options = ("--env", "A=1=2", "--env", "B=", "--passenv", "C", "--passenv", "NOT_THERE")
@@ -126,7 +128,7 @@ def test_a_parent_that_ignores_the_ends_of_its_children(start: Starter, script: 
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGSEGV", "SIGINT", "SIGPIPE"])
-def test_ended_by_a_signal(run: Starter, name: str) -> None:
+def test_a_run_ended_by_a_signal_returns_128_plus_its_number(run: Starter, name: str) -> None:
     number = signal.Signals[name]
     default = "" if name == "SIGKILL" else f"signal.signal({number}, signal.SIG_DFL)\n"
     assert run(f"import os, signal\n{default}os.kill(os.getpid(), {number})\n").wait() == 128 + number

@@ -130,7 +130,7 @@ def test_a_simulated_run_pauses_is_inspected_and_reaches_no_real_instrument(
 
 
 @pytest.mark.slow
-def test_two_simulations_of_one_bench_do_not_meet(
+def test_two_simulations_of_one_bench_are_independent(
     nets: str, start: Starter, script: ScriptWriter, lager: Command, client: Client
 ) -> None:
     first = start(LAGER, "python", "--simulate", script(SCRIPT), LAGER_NETS=nets)
@@ -248,7 +248,7 @@ def test_a_detached_run_is_simulated_until_its_end(
         (("python", "--simulate", "--continue", "7f3a"), "--simulate needs a script to run"),
     ],
 )
-def test_what_cannot_be_simulated_is_one_sentence(
+def test_a_bench_that_cannot_be_simulated_is_refused_in_one_sentence(
     nets: str, lager: Command, script: ScriptWriter, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     script("print('ran')")

@@ -140,7 +140,7 @@ def test_a_message_without_a_command_changes_nothing(message: str) -> None:
         ("DEF", 5),
     ],
 )
-def test_numbers(text: str, value: float) -> None:
+def test_numbers_are_parsed(text: str, value: float) -> None:
     assert Token(text).number(VOLTS) == pytest.approx(value)
 
 
@@ -201,7 +201,7 @@ def test_register_masks(text: str, mask: int) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("ON", True), ("off", False), ("1", True), ("0", False), ("2", True)])
-def test_booleans(text: str, value: bool) -> None:
+def test_booleans_are_parsed(text: str, value: bool) -> None:
     assert Token(text).boolean() is value
 
 

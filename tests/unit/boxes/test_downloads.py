@@ -91,7 +91,9 @@ SEEN = [name for name in WRITTEN if not name.startswith(".")]
         ("**", SEEN),
     ],
 )
-def test_which_files_a_pattern_brings(here: Path, bring: Callable[..., list[str]], pattern: str, names: Any) -> None:
+def test_a_pattern_selects_the_files_to_download(
+    here: Path, bring: Callable[..., list[str]], pattern: str, names: Any
+) -> None:
     assert bring(write(*WRITTEN, "results/__pycache__/x.pyc"), pattern) == []
     assert below(here) == sorted(filter(None, names))
     for name in filter(None, names):
@@ -167,7 +169,7 @@ def test_links_come_as_what_they_point_to_or_not_at_all(here: Path, bring: Calla
     assert [line.partition(" ")[0] for line in said] == ["fifo.csv", "folder.csv", "gone.csv", "out.csv"]
 
 
-def test_a_file_that_is_here_stays_and_the_runs_comes_beside_it(here: Path, bring: Callable[..., list[str]]) -> None:
+def test_an_existing_file_stays_and_the_download_gets_another_name(here: Path, bring: Callable[..., list[str]]) -> None:
     (here / "results").mkdir()
     for name in ("results/a.csv", "results/a.csv.1"):
         (here / name).write_text("mine")
@@ -191,7 +193,7 @@ def test_overwriting_when_it_is_allowed(here: Path, bring: Callable[..., list[st
     assert not (here / "b.csv").is_symlink()
 
 
-def test_no_file_over_a_folder(here: Path, bring: Callable[..., list[str]]) -> None:
+def test_a_download_never_replaces_a_folder(here: Path, bring: Callable[..., list[str]]) -> None:
     (here / "a.csv").mkdir()
     assert bring(write("a.csv", "b.csv"), "*.csv", overwrite=True) == [
         "a.csv already exists, so the run's file is a.csv.1."
@@ -245,7 +247,7 @@ def test_a_pattern_that_leads_out_is_refused(pattern: str) -> None:
 
 @given(st.lists(st.text(), max_size=3), st.text())
 @example(["."], "")
-def test_any_pattern(patterns: Sequence[str], name: str) -> None:
+def test_any_pattern_is_accepted_or_refused(patterns: Sequence[str], name: str) -> None:
     """Either lager refuses it, or it matches at least the pattern."""
     try:
         wanted = Wanted(patterns)

@@ -73,7 +73,7 @@ def test_git_itself_is_never_sent(repository: Path) -> None:
     assert not [name for name in sent(repository) if name.startswith(".git/")]
 
 
-def test_no_repository_and_no_rules(tmp_path: Path) -> None:
+def test_a_folder_without_a_repository_is_sent_completely(tmp_path: Path) -> None:
     (tmp_path / "x.py").touch()
     assert sent(tmp_path) == ["x.py"]
 

@@ -47,7 +47,7 @@ def test_each_box_comes_once_in_its_order(named: str, found: list[str]) -> None:
         ("@empty,@empty", "@empty,@empty contains no boxes"),
     ],
 )
-def test_what_stands_for_nothing_is_a_sentence(named: str, why: str) -> None:
+def test_a_name_without_boxes_is_refused_in_one_sentence(named: str, why: str) -> None:
     with pytest.raises(BoxError, match=why):
         expand(named, BOXES, GROUPS)
 
@@ -68,7 +68,7 @@ def test_groups_in_groups_may_be_deep_and_named_often() -> None:
 @pytest.mark.parametrize(
     ("named", "several"), [("a", False), ("a@b", False), ("a,b", True), ("@a", True), ("a?", True)]
 )
-def test_what_may_be_several(named: str, several: bool) -> None:
+def test_names_that_may_stand_for_several_boxes_are_recognised(named: str, several: bool) -> None:
     assert is_several(named) == several
 
 

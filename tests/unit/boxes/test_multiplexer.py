@@ -64,17 +64,17 @@ def test_what_was_taken_may_be_sent_again(heard: Heard) -> None:
         heard.multiplexer.grant(Stream.OUT, WINDOW)
 
 
-def test_a_stream_that_there_is_not_is_refused(heard: Heard) -> None:
+def test_an_unknown_stream_is_refused(heard: Heard) -> None:
     with pytest.raises(BoxError, match="unknown stream"):
         heard(head(FrameKind.DATA, 6, 1))
 
 
 @pytest.mark.parametrize("value", [None, "0", 256, -1, 1e400, [], {}])
-def test_an_exit_code_that_there_is_not_is_refused(value: Any) -> None:
+def test_an_invalid_exit_code_is_refused(value: Any) -> None:
     with pytest.raises(BoxError):
         _exit_code(value)
 
 
 @pytest.mark.parametrize("value", [None, [], "x", {"what": 3}])
-def test_a_refusal_without_words_is_one(value: Any) -> None:
+def test_a_refusal_without_a_text_is_an_error(value: Any) -> None:
     assert str(_refusal(value))

@@ -175,7 +175,7 @@ def test_names_on_the_box_and_as_typed(here: Path, typed: str, name: str, called
     assert stat.S_ISDIR(selection.entries[name].stat.st_mode) == Path(typed).is_dir()
 
 
-def test_two_of_one_name_are_refused(here: Path) -> None:
+def test_two_files_with_one_name_are_refused(here: Path) -> None:
     for folder in ("a", "b"):
         (here.parent / folder).mkdir()
         (here.parent / folder / "cal.csv").touch()

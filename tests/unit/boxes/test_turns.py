@@ -81,7 +81,7 @@ def test_silent_boxes_give_their_turns_away_long_after_others_answered(world: Wo
     assert world.begin() == 3
 
 
-def test_where_nobody_answers_more_begin_but_never_over_32_at_a_time(world: World) -> None:
+def test_silent_boxes_let_more_begin_but_never_over_32_at_a_time(world: World) -> None:
     world.begin()
     world.now = 4.9
     assert world.begin() == 0

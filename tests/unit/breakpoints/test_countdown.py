@@ -26,11 +26,11 @@ from lager_cli.run_terminal.countdown import words
         (2, 20.0, ["bob"], True, "2 paused, 20s until the run is ended, 1 console: bob"),
     ],
 )
-def test_the_words(count: int, left: Any, attached: Any, of_run: bool, text: str) -> None:
+def test_the_countdown_words_the_time_left(count: int, left: Any, attached: Any, of_run: bool, text: str) -> None:
     assert words(count, left, attached, of_run=of_run) == f"  time left {text}"
 
 
-def test_it_hears_of_every_write_and_of_nothing_else() -> None:
+def test_every_write_to_the_terminal_is_noticed_and_nothing_else() -> None:
     master, slave = pty.openpty()
     path = os.ttyname(slave)
     writes = TtyWrites(path)
@@ -52,6 +52,6 @@ def test_it_hears_of_every_write_and_of_nothing_else() -> None:
     writes.close()
 
 
-def test_a_terminal_that_is_none(tmp_path: Path) -> None:
+def test_a_descriptor_that_is_not_a_terminal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         TtyWrites(str(tmp_path / "none"))

@@ -139,7 +139,7 @@ def test_a_message_does_not_stop(client: Client) -> None:
     ("text", "stops"),
     [("3", [3]), ("== 3", [3]), (">=5", [5, 6]), ("> 5", [6]), ("< 2", [1]), ("<= 2", [1, 2]), ("% 3", [3, 6])],
 )
-def test_hits(text: str, stops: list[int]) -> None:
+def test_hit_counts_stop_as_they_say(text: str, stops: list[int]) -> None:
     hits = Hits(text)
     assert [number for number in range(1, 7) if hits.counted()] == stops
 
@@ -155,7 +155,7 @@ def test_a_condition_that_raises_holds_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["x =", "(" * 1000, "a" * 5000, "\0", ""])
-def test_what_is_no_expression_is_refused(text: str) -> None:
+def test_an_invalid_expression_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument):
         Condition(text)
     with pytest.raises(InvalidArgument):
@@ -163,6 +163,6 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "often", "-1", "5 5", "% 0", "9" * 20])
-def test_what_is_no_number_of_hits_is_refused(text: str) -> None:
+def test_an_invalid_hit_count_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument):
         Hits(text)

@@ -159,7 +159,7 @@ def test_a_restart_never_shortens(pauses: Pauses, clock: Clock) -> None:
     assert pauses.remaining(pause) == 0
 
 
-def test_find(pauses: Pauses) -> None:
+def test_find_returns_the_pauses_of_an_id_or_a_run(pauses: Pauses) -> None:
     first, second = a_pause("abcd0001", run_id=RUN.upper()), a_pause("abcd0002", run_id=RUN)
     other = a_pause("1234abcd")
     for pause in (first, second, other):
@@ -250,7 +250,7 @@ def test_a_pause_that_returns_is_accepted_whatever_the_limit(pauses: Pauses) -> 
 
 
 @pytest.mark.parametrize("text", ["", " ", "123", "12345678", "1234abcde", "1234abcd\x1b", "g" * 8, "*", "1234abcd0"])
-def test_find_nothing(pauses: Pauses, text: str) -> None:
+def test_find_raises_for_an_unknown_id(pauses: Pauses, text: str) -> None:
     pauses.add(a_pause("1234abcd", run_id=""))
     with pytest.raises(NoSuchBreakpoint) as refused:
         pauses.find(text, 1000)
@@ -278,7 +278,7 @@ def test_the_limit_is_for_each_user(pauses: Pauses) -> None:
     assert len(pauses) == 3
 
 
-def test_by_owner(pauses: Pauses) -> None:
+def test_pauses_are_found_by_their_owner(pauses: Pauses) -> None:
     pauses.add(a_pause("00000001", owner=":1.1"))
     pauses.add(a_pause("00000002", owner=":1.2"))
     assert [pause.id for pause in pauses.of(":1.2")] == ["00000002"]
@@ -348,7 +348,7 @@ def test_a_pause_of_which_nothing_is_said_resumes_at_its_deadline() -> None:
             a_pause(on_timeout=wrong)
 
 
-def test_a_pause_that_stood_before_has_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_that_began_before_has_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1e9)
     monkeypatch.setattr(time, "monotonic", lambda: 5000.0)
     assert (a_pause(since=1e9 - 60).since, a_pause(since=1e9 - 60).began) == (1e9 - 60, 4940.0)

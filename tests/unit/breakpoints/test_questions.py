@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_refused_with_what_does(asked: Any, given: Any, tol
     assert 0 < refused.value.what.index(" is not a valid answer to 'what?'.") < 100
 
 
-def test_who_types_a_decimal_comma_is_told_to_type_a_point() -> None:
+def test_a_decimal_comma_is_refused_with_the_form_with_a_point() -> None:
     with pytest.raises(InvalidArgument, match=r"from 0 to 20 mm, with a decimal point: 0\.0\.$"):
         question("what?", **GAP).answer(" 0,0 ")
 

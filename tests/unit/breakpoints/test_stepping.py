@@ -395,6 +395,6 @@ def test_another_thread_has_no_events_during_a_step(stepper: Stepper) -> None:
 
 
 @pytest.mark.parametrize(("kind", "line"), [("jump", None), ("until", None), ("until", 0), ("until", "7"), (None, 1)])
-def test_what_is_no_step_is_refused(kind: str | None, line: Any) -> None:
+def test_an_invalid_step_is_refused(kind: str | None, line: Any) -> None:
     with pytest.raises(InvalidArgument):
         Request(kind, line)

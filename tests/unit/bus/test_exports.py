@@ -96,7 +96,7 @@ def answer(call: FakeCall) -> tuple[Any, ...]:
     return only
 
 
-def test_answers() -> None:
+def test_methods_return_their_answers() -> None:
     assert answer(FakeCall("Echo", "s", "x")) == ("reply", "s", "x")
     assert answer(FakeCall("Echo", "s", "x", interface="")) == ("reply", "s", "x")
     assert answer(FakeCall("Slow", "as", ["x"])) == ("reply", "s", "x")
@@ -108,7 +108,7 @@ def test_later_sends_no_reply_yet() -> None:
         answer(call)
 
 
-def test_refusals() -> None:
+def test_refusals_reach_the_caller_by_name() -> None:
     kind, name, text = answer(FakeCall("Refuses"))
     assert (kind, name, text) == ("error", "com.lager.Error.NoSuchBreakpoint", "It is not there. Look again.")
     assert answer(FakeCall("Bus"))[1:] == ("com.lager.Error.Failed", "The bus is gone.")
@@ -122,11 +122,11 @@ def test_an_internal_error_goes_to_the_log_and_not_to_the_caller(caplog: pytest.
 
 
 @pytest.mark.parametrize("call", [("Echo", ""), ("Echo", "ss", "a", "b"), ("Later", "s", "a"), ("Slow", "s", "a")])
-def test_wrong_types(call: tuple[str, ...]) -> None:
+def test_wrong_argument_types_are_refused(call: tuple[str, ...]) -> None:
     assert answer(FakeCall(*call))[1] == "com.lager.Error.InvalidArgument"
 
 
-def test_what_is_not_there() -> None:
+def test_unknown_objects_and_members_are_refused() -> None:
     assert answer(FakeCall("Nothing"))[1].endswith("UnknownMethod")
     assert answer(FakeCall("Echo", "s", "x", interface="com.lager.Other"))[1].endswith("UnknownMethod")
     assert answer(FakeCall("Echo", "s", "x", path="/com/lager"))[1].endswith("UnknownObject")

@@ -154,7 +154,7 @@ def test_a_record_of_another_machine_has_a_row_whatever_its_time(time: Any) -> N
     assert history.row({"time": time, "event": "paused"})[:2] == ("-", "paused")
 
 
-def test_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     tzset()
     paused, claimed = history.parse(lines(PAUSED, CLAIMED))

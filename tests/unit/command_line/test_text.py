@@ -33,13 +33,13 @@ def test_shown_again_it_is_the_same(text: Any, limit: Any) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_bytes(data: Any) -> None:
+def test_bytes_become_printable(data: Any) -> None:
     assert printable(data).isprintable()
     assert printable(bytearray(data)) == printable(data)
 
 
 @given(st.recursive(st.none() | st.integers() | st.floats() | ANY_TEXT, st.lists))
-def test_any_value(value: Any) -> None:
+def test_any_value_becomes_printable(value: Any) -> None:
     assert printable(value, 80).isprintable()
 
 
@@ -61,7 +61,7 @@ class Sub(str):
         (b"\xff", r"\xff"), ("\u00a0", r"\xa0"),
     ],
 )  # fmt: skip
-def test_examples(value: Any, shown: str) -> None:
+def test_examples_of_printable_text(value: Any, shown: str) -> None:
     assert printable(value) == shown
 
 
@@ -72,7 +72,7 @@ def test_examples(value: Any, shown: str) -> None:
         (7200, "2h00m"), (47 * 3600 + 61, "47h01m"), (48 * 3600, "2d00h"), (10 * 365 * 86400, "3650d00h"),
     ],
 )  # fmt: skip
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_are_formatted(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 

@@ -91,7 +91,7 @@ def test_the_last_value_is_behind_the_names_of_the_script(console: Console, caps
         ("exit(True)", 1, ""),
     ],
 )
-def test_leaving(console: Console, source: str, code: int, said: str) -> None:
+def test_exit_leaves_with_its_code(console: Console, source: str, code: int, said: str) -> None:
     with pytest.raises(Leave) as leaving:
         console.run(source)
     assert leaving.value.code == code

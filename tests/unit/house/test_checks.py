@@ -272,7 +272,7 @@ def test_one_module_imports_a_library_of_dbus() -> None:
 
 
 @pytest.mark.parametrize("name", NO_BUS)
-def test_the_logic_knows_no_bus(name: str) -> None:
+def test_the_tables_do_not_use_the_bus(name: str) -> None:
     assert not [module for module in _imports(ROOT / name) if module.startswith(("lager.bus", "dbus"))]
 
 

@@ -206,7 +206,7 @@ def test_paths_in_the_unit(path: str, quoted: str) -> None:
     assert layout._quoted(Path(path)) == quoted
 
 
-def test_a_place_that_the_service_cannot_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_the_service_cannot_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "_TEMPORARY", ())
     program = tmp_path / "private" / "lagerd"
     program.parent.mkdir()

@@ -18,7 +18,7 @@ def _level_as_it_was() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("set_", "read"), [("debug", "debug"), ("info", "info"), ("notice", "info"), ("err", "err"), ("emerg", "crit")]
 )
-def test_the_level(set_: str, read: str) -> None:
+def test_the_log_level_is_read_and_set(set_: str, read: str) -> None:
     properties = log_control.interface()
     properties.setters["LogLevel"](set_)
     assert properties.properties["LogLevel"][1]() == read

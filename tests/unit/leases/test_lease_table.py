@@ -143,7 +143,7 @@ def test_the_table_has_room_for_a_thousand_of_each_user(table: Table) -> None:
     assert [lease.instrument for lease in table.leases.of("old")] == ["c"]
 
 
-def test_who_has_released_everything_is_forgotten(table: Table) -> None:
+def test_an_owner_without_leases_is_forgotten(table: Table) -> None:
     table.claim("psu", "a")
     table.claim("dmm", "a")
     table.leases.release("psu", "a")

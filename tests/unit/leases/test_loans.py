@@ -70,7 +70,7 @@ def test_the_first_that_waits_and_may_borrow_is_granted_the_instrument(tmp_path:
     assert held.owner == "lender"
 
 
-def test_who_may_not_borrow_waits_for_the_lender(tmp_path: Path) -> None:
+def test_a_user_who_may_not_borrow_waits_for_the_lender(tmp_path: Path) -> None:
     table = Lending(tmp_path)
     table.claim("k", "five", 99.0)
     table.told()

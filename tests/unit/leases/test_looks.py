@@ -10,7 +10,7 @@ def test_a_look_never_queues(table: Table) -> None:
     assert table.told() == [("refused", "looker", "holder")]
 
 
-def test_a_claim_waits_for_the_end_of_a_look_also_without_a_wait(table: Table) -> None:
+def test_a_claim_waits_for_the_end_of_a_look_even_without_wait(table: Table) -> None:
     table.claim("k", "looker", look=True)
     table.told()
     table.claim("k", "script")

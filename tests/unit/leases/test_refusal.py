@@ -33,7 +33,7 @@ def told(
 
 
 @pytest.mark.parametrize(("by", "hint"), [(COMMAND, IN_COMMAND), (SCRIPT, IN_SCRIPT)])
-def test_each_claimant_is_told_how_it_can_wait(pauses: Pauses, by: Claimant, hint: str) -> None:
+def test_a_refusal_says_how_the_claimant_can_wait(pauses: Pauses, by: Claimant, hint: str) -> None:
     assert told(pauses, by) == (f"{HELD}.", hint)
 
 

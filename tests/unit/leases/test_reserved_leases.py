@@ -13,7 +13,7 @@ from tests.unit.leases.test_claim_details import RUN
 from tests.unit.leases.test_crashes import crashed
 
 
-def test_the_red_button_comes_before_all_who_wait(table: Table) -> None:
+def test_lager_off_comes_before_all_waiters(table: Table) -> None:
     crashed(table)
     table.claim("k", "b", wait=5.0)
     button, _ = from_details("k", {}, owner="", uid=5, user="five", pid=1)

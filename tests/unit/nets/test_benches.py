@@ -83,7 +83,7 @@ def test_hidden_files_and_copies_of_an_editor_are_no_drop_ins(box: Callable[...,
         (nets("heat", "10.0.0.2", '[bench]\nname = "a\\nb"'), "bench.name: should be one word"),
     ],
 )
-def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(
+def test_an_invalid_drop_in_is_reported_and_does_not_affect_the_others(
     box: Callable[..., Any], text: Any, said: str
 ) -> None:
     path = box(nets("rail"), **{"10_broken": text, "20_audio": nets("amp", "10.0.0.3")})
@@ -96,7 +96,7 @@ def test_a_broken_drop_in_is_said_and_takes_nothing_from_the_others(
         found.net("heat")
 
 
-def test_a_folder_that_cannot_be_listed_is_said(box: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_listed_is_reported(box: Callable[..., Any], tmp_path: Path) -> None:
     path = box(nets("rail"))
     (tmp_path / "nets.toml.d").symlink_to("nets.toml.d")
     (error,) = file.load(path).rejected
@@ -212,7 +212,7 @@ def test_lager_nets_of_one_bench(lager: Any) -> None:
     assert "Its benches: thermal." in error
 
 
-def test_the_page_shows_it(lager: Any, box: Callable[..., Any]) -> None:
+def test_the_documented_output_is_correct(lager: Any, box: Callable[..., Any]) -> None:
     box(thermal=nets("heater", "10.0.0.2"))
     (step,) = documents.steps("nets.md", "benches")
     done = lager(*step.command.split()[1:])

@@ -30,7 +30,7 @@ SAVED: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_the_nets_that_have_a_driver_are_taken_over() -> None:
+def test_nets_with_a_driver_are_imported() -> None:
     text, left_out = saved_nets.convert(json.dumps(SAVED))
     bench = nets_file.parse(text)
     assert left_out == []
@@ -70,7 +70,7 @@ def test_the_nets_that_have_a_driver_are_taken_over() -> None:
         ({"role": "uart", "pin": "A50285BI"}, "does not give the path of its serial device"),
     ],
 )
-def test_what_cannot_be_taken_over_is_said(change: dict[str, Any], said: str) -> None:
+def test_fields_that_cannot_be_imported_are_reported(change: dict[str, Any], said: str) -> None:
     text, left_out = saved_nets.convert(json.dumps([SAVED[0] | change]))
     assert text == ""
     assert len(left_out) == 1
@@ -83,7 +83,7 @@ def test_fields_that_mean_nothing_here_are_named() -> None:
     assert left_out == ["'supply2' (entry 1) was imported without its fields 'jlink', 'tags'."]
 
 
-def test_limits_are_taken_over() -> None:
+def test_limits_are_imported() -> None:
     limits = {"max_voltage": 3.6, "max_current": 1, "allow_destructive": False, "max_power": None}
     text, left_out = saved_nets.convert(json.dumps([SAVED[0] | {"safety_limits": limits}]))
     assert left_out == []
@@ -137,9 +137,7 @@ def test_limits_are_imported_from_every_place(change: dict[str, Any], limits: Li
         (SAVED[0], {"safety_limits": {"max_current": float("nan")}}, "max_current = nan, which is not a number"),
     ],
 )
-def test_a_limit_that_cannot_be_taken_over_is_an_error(
-    entry: dict[str, Any], change: dict[str, Any], said: str
-) -> None:
+def test_a_limit_that_cannot_be_imported_is_an_error(entry: dict[str, Any], change: dict[str, Any], said: str) -> None:
     text, left_out = saved_nets.convert(json.dumps([entry | change]))
     assert text == ""
     assert len(left_out) == 1
@@ -148,7 +146,7 @@ def test_a_limit_that_cannot_be_taken_over_is_an_error(
     assert left_out[0].endswith("it was left out.")
 
 
-def test_a_thermocouple_is_taken_over() -> None:
+def test_a_thermocouple_is_imported() -> None:
     change = {"role": "thermocouple", "name": "oven", "pin": "AIN4", "channel": "AIN4"}
     text, left_out = saved_nets.convert(json.dumps([SAVED[5] | change]))
     assert left_out == []
@@ -161,7 +159,7 @@ def test_a_thermocouple_is_taken_over() -> None:
     ]
 
 
-def test_settings_are_taken_over() -> None:
+def test_settings_are_imported() -> None:
     uart = {
         "params": {
             "baudrate": 115200,
@@ -182,7 +180,7 @@ def test_settings_are_taken_over() -> None:
 
 
 @pytest.mark.parametrize("change", [{"baud": "115200"}, {"baud_rate": 115200.0}, {"params": {"BaudRate": 115200}}])
-def test_a_baudrate_is_taken_over_in_every_spelling(change: dict[str, Any]) -> None:
+def test_a_baudrate_is_imported_in_every_spelling(change: dict[str, Any]) -> None:
     text, left_out = saved_nets.convert(json.dumps([SAVED[7] | change]))
     assert left_out == []
     assert nets_file.parse(text).net("uart1").options == {"baudrate": 115200}

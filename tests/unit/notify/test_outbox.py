@@ -75,7 +75,7 @@ async def thousand(post: Any) -> None:
         post.box.put(notice(number))
 
 
-def test_of_a_burst_the_first_come_alone_and_the_others_together(soon: None) -> None:
+def test_a_burst_sends_the_first_separately_and_the_rest_together(soon: None) -> None:
     post = play(Limits(messages=5), [], 5, thousand)
     assert [len(message) for message in post.messages] == [1, 1, 1, 1, 996]
     assert [key for message in post.messages for key in message] == [str(number) for number in range(1000)]
@@ -92,7 +92,7 @@ def test_after_a_burst_the_next_message_waits_for_its_turn(soon: None) -> None:
     assert post.messages[5] == ["late", "later"]
 
 
-def test_without_a_limit_each_comes_alone(soon: None) -> None:
+def test_without_a_limit_each_notice_is_one_message(soon: None) -> None:
     post = play(Limits(messages=0), [], 1000, thousand)
     assert post.messages == [[str(number)] for number in range(1000)]
 
@@ -124,7 +124,7 @@ def test_what_comes_while_a_target_is_dead_goes_with_the_next_try(soon: None) ->
     assert post.delivered == ["1", "2"]
 
 
-def test_what_is_over_is_not_sent(soon: None) -> None:
+def test_an_outdated_notice_is_not_sent(soon: None) -> None:
     async def three(post: Any) -> None:
         post.over.add("2")
         for number in (1, 2, 3):

@@ -86,14 +86,14 @@ def bench() -> Bench:
     return Bench()
 
 
-def test_a_pause_is_told_at_once_and_only_once(bench: Bench) -> None:
+def test_a_pause_sends_one_message_at_once(bench: Bench) -> None:
     bench.paused()
     bench.change("standing")
     bench.change("paused")
     assert bench.told == ["paused"]
 
 
-def test_a_question_is_no_pause_but_a_question(bench: Bench) -> None:
+def test_a_question_sends_the_event_question(bench: Bench) -> None:
     bench.paused(question="How?", kind="text", timeout=300.0)
     bench.clock.wait(300)
     bench.change("timeout")
@@ -101,7 +101,7 @@ def test_a_question_is_no_pause_but_a_question(bench: Bench) -> None:
     assert "raised NoAnswer" in bench.last.title
 
 
-def test_the_end_is_told_a_minute_before_it(bench: Bench) -> None:
+def test_a_timeout_is_announced_a_minute_before(bench: Bench) -> None:
     bench.paused(timeout=300.0)
     bench.clock.wait(239)
     assert bench.told == ["paused"]
@@ -110,20 +110,20 @@ def test_the_end_is_told_a_minute_before_it(bench: Bench) -> None:
     assert bench.last.title.startswith("lager: resumes in 1m00s")
 
 
-def test_a_pause_shorter_than_that_says_so_in_its_first_message(bench: Bench) -> None:
+def test_a_short_pause_has_its_timeout_in_the_first_message(bench: Bench) -> None:
     bench.paused(timeout=30.0)
     bench.clock.wait(30)
     assert bench.told == ["paused"]
 
 
-def test_a_short_pause_is_told_at_once_if_its_begin_is_not() -> None:
+def test_a_short_pause_sends_resumes_soon_at_once_if_paused_is_off() -> None:
     bench = Bench(replace(CONFIG, events=frozenset(["resumes-soon"])))
     bench.paused(timeout=30.0)
     bench.clock.wait(0)
     assert bench.told == ["resumes-soon"]
 
 
-def test_more_time_moves_the_message(bench: Bench) -> None:
+def test_an_extension_postpones_the_message(bench: Bench) -> None:
     bench.paused(timeout=300.0)
     bench.clock.wait(200)
     bench.change("extended", remaining=400.0)
@@ -136,7 +136,7 @@ def test_more_time_moves_the_message(bench: Bench) -> None:
     assert bench.told.count("resumes-soon") == 1
 
 
-def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench: Bench) -> None:
+def test_a_pause_without_a_timeout_sends_waiting_later(bench: Bench) -> None:
     bench.paused()
     bench.clock.wait(599)
     assert bench.told == ["paused"]
@@ -145,7 +145,7 @@ def test_a_pause_without_an_end_is_told_again_when_it_has_waited(bench: Bench) -
     assert bench.last.title.startswith("lager: paused for 10m00s")
 
 
-def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once() -> None:
+def test_a_waiting_pause_is_sent_when_the_notifier_starts() -> None:
     bench = Bench(replace(CONFIG, events=frozenset(["waiting"])))
     bench.paused("standing", began=0.0)
     bench.clock.wait(0)
@@ -153,7 +153,7 @@ def test_a_pause_that_waits_when_the_notifier_starts_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("end", ["continued", "answered", "interrupted", "gone", "lost"])
-def test_after_its_end_nothing_is_told(bench: Bench, end: str) -> None:
+def test_an_ended_pause_sends_nothing(bench: Bench, end: str) -> None:
     bench.paused(timeout=300.0)
     bench.change(end)
     bench.clock.wait(1000)
@@ -161,7 +161,7 @@ def test_after_its_end_nothing_is_told(bench: Bench, end: str) -> None:
     assert not bench.rules.still_true(bench.last)
 
 
-def test_while_a_console_is_attached_it_is_quiet(bench: Bench) -> None:
+def test_an_attached_console_suppresses_messages(bench: Bench) -> None:
     bench.paused(timeout=300.0)
     bench.change("attached", consoles=1, remaining=300.0)
     bench.clock.wait(250)
@@ -172,12 +172,12 @@ def test_while_a_console_is_attached_it_is_quiet(bench: Bench) -> None:
     assert bench.told == ["paused"]
 
 
-def test_a_pause_with_a_console_is_not_told_when_the_notifier_starts(bench: Bench) -> None:
+def test_a_pause_with_a_console_is_not_sent_when_the_notifier_starts(bench: Bench) -> None:
     bench.paused("standing", consoles=1)
     assert bench.told == []
 
 
-def test_when_the_last_console_closes_the_times_count_again(bench: Bench) -> None:
+def test_the_times_restart_when_the_last_console_closes(bench: Bench) -> None:
     bench.paused()
     bench.change("attached", consoles=2)
     bench.clock.wait(500)
@@ -201,7 +201,7 @@ def test_a_timeout_says_what_the_script_did(bench: Bench, on_timeout: str, said:
     assert said in bench.last.title
 
 
-def test_a_quarantine_is_told_once_for_each_crash(bench: Bench) -> None:
+def test_a_quarantine_sends_one_message_for_each_crash(bench: Bench) -> None:
     lease = {"instrument": "psu", "name": "psu1", "run_id": "r", "since": 1.0, "net": "supply2", "reason": "x"}
     bench.rules.quarantined(lease)
     bench.rules.quarantined(lease)
@@ -210,7 +210,7 @@ def test_a_quarantine_is_told_once_for_each_crash(bench: Bench) -> None:
     assert bench.rules.still_true(bench.last)
 
 
-def test_only_the_chosen_events_are_told() -> None:
+def test_only_the_chosen_events_send_messages() -> None:
     bench = Bench(replace(CONFIG, events=frozenset(["auto-resumed"])))
     bench.paused(timeout=300.0)
     bench.rules.quarantined({"instrument": "psu", "name": "psu1"})

@@ -138,7 +138,9 @@ def test_a_child_of_the_script_has_the_scripts_streams(run: Starter, client: Cli
     assert process.out.rest() == "True\nfrom a thread of the child\n"
 
 
-def test_nothing_is_left_after_many_consoles(paused: dict[str, Any], client: Client, raw: Callable[..., Raw]) -> None:
+def test_many_consoles_leave_no_descriptor_and_no_thread(
+    paused: dict[str, Any], client: Client, raw: Callable[..., Raw]
+) -> None:
     pid, id = paused["pid"], paused["id"]
     console = raw(id)
     measure = (

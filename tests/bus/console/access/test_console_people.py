@@ -59,7 +59,7 @@ def test_another_user_gets_no_console(others: str, busctl_as: Callable[..., Any]
     assert "runs code as nobody, and you are daemon. Ask nobody, or ask the administrator" in refused
 
 
-def test_no_user_gets_one_of_root(run: Starter, client: Client, busctl_as: Callable[..., Any]) -> None:
+def test_no_user_gets_a_console_of_root(run: Starter, client: Client, busctl_as: Callable[..., Any]) -> None:
     run("breakpoint()\n")
     id = client.paused()["id"]
     assert "runs code as root, and you are nobody" in opened(busctl_as(NOBODY, "OpenConsole", "sa{sv}", id, "0"))
@@ -67,7 +67,7 @@ def test_no_user_gets_one_of_root(run: Starter, client: Client, busctl_as: Calla
 
 
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_the_scripts_user_and_root_pass(busctl_as: Callable[..., Any], client: Client, uid: Any) -> None:
+def test_the_scripts_user_and_root_get_a_console(busctl_as: Callable[..., Any], client: Client, uid: Any) -> None:
     script = paused_script(busctl_as, client)
     asking = busctl_as(uid, "OpenConsole", "sa{sv}", ID, "0")
     ends = time.monotonic() + PATIENCE
@@ -80,7 +80,7 @@ def test_the_scripts_user_and_root_pass(busctl_as: Callable[..., Any], client: C
 
 @pytest.mark.variant
 @pytest.mark.parametrize("uid", [NOBODY, 0])
-def test_a_script_that_never_answers_opens_none(
+def test_a_script_that_never_answers_opens_no_console(
     others: str, busctl_as: Callable[..., Any], client: Client, uid: Any
 ) -> None:
     assert f"The script of {others} cannot open a console" in opened(
@@ -89,7 +89,7 @@ def test_a_script_that_never_answers_opens_none(
     assert client.list()[0]["consoles"] == 0
 
 
-def test_what_a_client_says_of_itself_counts_for_nothing(others: str, busctl_as: Callable[..., Any]) -> None:
+def test_the_claims_of_a_client_about_itself_are_ignored(others: str, busctl_as: Callable[..., Any]) -> None:
     claims = ["3", "uid", "u", "0", "user", "s", "root", "how", "s", "cli"]
     assert "runs code as nobody" in opened(busctl_as(DAEMON, "OpenConsole", "sa{sv}", others, *claims))
 

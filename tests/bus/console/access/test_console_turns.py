@@ -61,7 +61,7 @@ def test_a_statement_waits_for_the_one_before_it(two: tuple[Frames, Frames, Fram
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_who_waits_may_give_up(two: tuple[Frames, Frames, Frames, Any]) -> None:
+def test_a_waiting_console_can_give_up(two: tuple[Frames, Frames, Frames, Any]) -> None:
     first, second, third, _ = two
     second.send(interrupt=True)
     told = ""
@@ -95,7 +95,7 @@ def test_a_client_that_leaves_in_a_blocking_call_blocks_no_other(two: tuple[Fram
     assert third.until("out") == {"out": "['second']\n"}
 
 
-def test_nothing_else_waits_for_a_statement(
+def test_the_script_and_commands_do_not_wait_for_a_statement(
     two: tuple[Frames, Frames, Frames, Any], client: Client, ran: Process
 ) -> None:
     _, second, third, id = two
@@ -112,7 +112,7 @@ def test_nothing_else_waits_for_a_statement(
 
 
 @pytest.mark.variant
-def test_a_console_that_waits_hears_the_news(
+def test_a_waiting_console_receives_news(
     two: tuple[Frames, Frames, Frames, Any], client: Client, opened: Callable[..., Frames]
 ) -> None:
     *_, id = two

@@ -52,7 +52,7 @@ from tests.station import Station
     ],
     ids=range(32),
 )
-def test_from_a_pipe(paused: dict[str, Any], lager: Command, typed: str, printed: str) -> None:
+def test_statements_from_a_pipe_are_evaluated(paused: dict[str, Any], lager: Command, typed: str, printed: str) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
     assert (done.stdout, done.stderr, done.returncode) == (printed, "", 0)
 
@@ -81,7 +81,7 @@ def test_from_a_pipe(paused: dict[str, Any], lager: Command, typed: str, printed
     ],
     ids=range(18),
 )  # fmt: skip
-def test_what_raises_ends_it_with_1(
+def test_a_statement_that_raises_ends_a_pipe_with_1(
     paused: dict[str, Any], lager: Command, typed: str, printed: str | None, error: str
 ) -> None:
     done = lager("python", "--console", paused["id"], stdin=typed)
@@ -96,7 +96,7 @@ def test_the_exit_code_is_that_of_exit(paused: dict[str, Any], lager: Command) -
     assert lager("python", "--console", paused["id"], stdin="exit(limit)").returncode == 3
 
 
-def test_bytes_that_are_no_utf8(paused: dict[str, Any], start: Starter) -> None:
+def test_bytes_that_are_not_utf8_are_refused(paused: dict[str, Any], start: Starter) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"'\xff'\n")
     os.close(writer)
@@ -114,7 +114,7 @@ def test_bytes_that_are_no_utf8(paused: dict[str, Any], start: Starter) -> None:
         ("limit\n".encode("utf-16-le"), 1, b"lager: Standard input is not valid UTF-8; it looks like UTF-16. Save it"),
     ],
 )  # fmt: skip
-def test_other_encodings_of_a_pipe(
+def test_other_encodings_of_a_pipe_are_named(
     paused: dict[str, Any], station: Station, typed: Any, code: int, said: bytes
 ) -> None:
     command = [LAGER, "python", "--console", paused["id"]]
@@ -201,7 +201,7 @@ def test_lone_surrogates_and_binary_output(paused: dict[str, Any], lager: Comman
 
 @pytest.mark.variant
 @pytest.mark.parametrize("line", [b"print('\xe9')\n", b"print('\0')\n", b"x = '\x1b[2J'\n"])
-def test_a_line_that_is_no_text_restarts_the_countdown_too(
+def test_a_line_that_is_not_text_restarts_the_countdown_too(
     run: Starter, client: Client, station: Station, line: bytes
 ) -> None:
     process = run(SCRIPT)
@@ -214,7 +214,9 @@ def test_a_line_that_is_no_text_restarts_the_countdown_too(
 
 
 @pytest.mark.parametrize("what", ["file", "nothing", "closed"])
-def test_other_standard_inputs(paused: dict[str, Any], start: Starter, tmp_path: Path, what: str) -> None:
+def test_a_console_reads_files_and_closed_standard_inputs(
+    paused: dict[str, Any], start: Starter, tmp_path: Path, what: str
+) -> None:
     (tmp_path / "typed").write_text("local\n")
     command = [LAGER, "python", "--console", paused["id"]]
     source = {"file": tmp_path / "typed", "nothing": Path(os.devnull), "closed": Path(os.devnull)}[what]

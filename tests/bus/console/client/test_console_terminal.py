@@ -60,7 +60,7 @@ def is_paused(client: Client, id: str) -> bool:
     return id in [pause["id"] for pause in client.list()]
 
 
-def test_a_session(paused: Any, console: Callable[..., Any], client: Client) -> None:
+def test_a_console_on_a_terminal_evaluates_and_ends(paused: Any, console: Callable[..., Any], client: Client) -> None:
     screen = console(paused)
     assert answer(screen, "readings['adc1']") == "1.25\n"
     assert answer(screen, "_ * 2") == "2.5\n"
@@ -137,7 +137,7 @@ SLEEP = (
 
 
 @pytest.mark.variant
-def test_ctrl_c_in_a_call_that_python_cannot_interrupt(
+def test_ctrl_c_leaves_a_call_that_python_cannot_interrupt(
     paused: Any, console: Callable[..., Any], client: Client
 ) -> None:
     screen = console(paused)
@@ -194,7 +194,7 @@ def test_a_resume_ends_the_console(paused: Any, console: Callable[..., Any], cli
 
 
 @pytest.mark.variant
-def test_what_was_being_typed_then_does_not_reach_the_shell(
+def test_text_typed_at_a_resume_does_not_reach_the_shell(
     paused: Any, terminal: TerminalStarter, client: Client
 ) -> None:
     screen = terminal("/bin/bash", "--norc", "--noprofile", "-i", PS1="$ ", TERM="dumb")

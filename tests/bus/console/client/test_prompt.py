@@ -106,7 +106,9 @@ def test_the_first_screen(paused: Any, console: Callable[..., Screen], size: Any
 
 
 @pytest.mark.variant
-def test_values_and_statements(paused: Any, console: Callable[..., Screen], client: Client) -> None:
+def test_the_prompt_shows_values_and_runs_statements(
+    paused: Any, console: Callable[..., Screen], client: Client
+) -> None:
     screen = console(paused)
     at_prompt(screen)
     answered(screen, "readings['adc1'] * 2", "\n2.5\n")
@@ -119,7 +121,7 @@ def test_values_and_statements(paused: Any, console: Callable[..., Screen], clie
     assert paused in [pause["id"] for pause in client.list()]
 
 
-def test_several_lines(paused: Any, console: Callable[..., Screen]) -> None:
+def test_a_statement_of_several_lines_is_evaluated(paused: Any, console: Callable[..., Screen]) -> None:
     screen = console(paused)
     at_prompt(screen)
     screen.type("for name in readings:" + ENTER)
@@ -366,7 +368,7 @@ def test_the_bar_counts_down_and_says_who_else_is_here(
 
 
 @pytest.mark.variant
-def test_two_writers_and_a_watcher(paused: Any, console: Callable[..., Screen], client: Client) -> None:
+def test_a_watcher_sees_what_two_writers_type(paused: Any, console: Callable[..., Screen], client: Client) -> None:
     one, two = console(paused), console(paused)
     at_prompt(one)
     at_prompt(two)
@@ -402,7 +404,7 @@ def test_two_writers_and_a_watcher(paused: Any, console: Callable[..., Screen], 
     assert watcher.wait() == one.wait() == two.wait() == 0
 
 
-def test_no_color_and_colours(paused: Any, console: Callable[..., Screen]) -> None:
+def test_no_color_switches_colours_off(paused: Any, console: Callable[..., Screen]) -> None:
     plain, coloured = console(paused, NO_COLOR="1"), console(paused)
     for screen in (plain, coloured):
         at_prompt(screen)

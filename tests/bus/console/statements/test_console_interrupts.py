@@ -42,7 +42,7 @@ def test_an_interrupt_sends_no_line_twice(paused: dict[str, Any], raw: Callable[
 
 
 @pytest.mark.variant
-def test_an_interrupt_right_behind_its_source_is_not_lost(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
+def test_an_interrupt_directly_after_its_source_is_not_lost(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     console = raw(paused["id"])
     for _ in range(100):
         console.socket.sendall(encode({"eval": "while True: pass\n"}) + encode({"interrupt": True}))
@@ -53,7 +53,7 @@ def test_an_interrupt_right_behind_its_source_is_not_lost(paused: dict[str, Any]
 
 
 @pytest.mark.variant
-def test_late_interrupts_hit_nothing(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
+def test_late_interrupts_have_no_effect(paused: dict[str, Any], raw: Callable[..., Raw]) -> None:
     console = raw(paused["id"])
     for _ in range(300):
         console.socket.sendall(encode({"eval": "1\n"}))

@@ -10,7 +10,7 @@ from tests.client import Client
 from tests.fixtures import Command, Starter
 
 
-def test_nothing_carries_back(run: Starter, client: Client, lager: Command) -> None:
+def test_assignments_in_a_console_do_not_change_the_script(run: Starter, client: Client, lager: Command) -> None:
     process = run(SCRIPT)
     id = client.paused()["id"]
     assert lager("python", "--console", id, stdin="limit = 99\nlocal = 98\nprint(limit)\n").stdout == "99\n"
@@ -47,7 +47,7 @@ def test_the_names_of_every_kind_of_frame(run: Starter, client: Client, raw: Cal
 
 
 @pytest.mark.variant
-def test_globals_are_those_of_the_moment(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
+def test_a_console_uses_the_current_globals(run: Starter, client: Client, raw: Callable[..., Raw]) -> None:
     text = """
         import lager, threading
         n, go, gone = 0, threading.Event(), threading.Event()

@@ -81,7 +81,9 @@ HARD = [
 
 @pytest.mark.variant
 @pytest.mark.parametrize("source", HARD)
-def test_it_stays_alive(paused: dict[str, Any], raw: Callable[..., Raw], client: Client, source: str) -> None:
+def test_a_console_survives_errors_of_its_code(
+    paused: dict[str, Any], raw: Callable[..., Raw], client: Client, source: str
+) -> None:
     console = raw(paused["id"])
     console.evaluate("import sys\n")
     console.evaluate(source)
@@ -141,7 +143,7 @@ def test_a_client_that_does_not_read_blocks_no_other(run: Starter, client: Clien
 
 
 @pytest.mark.slow
-def test_100_mb_arrive_whole(paused: dict[str, Any], start: Starter) -> None:
+def test_100_mb_of_output_arrive_complete(paused: dict[str, Any], start: Starter) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"for _ in range(1000): print('x' * 100_000)\n")
     os.close(writer)

@@ -11,7 +11,7 @@ from tests.fixtures import ScriptWriter, Starter
 pytestmark = pytest.mark.variant
 
 
-def test_who_imports_threading_in_a_console_leaves_the_main_thread_what_it_is(
+def test_importing_threading_in_a_console_keeps_the_main_thread(
     run: Starter, client: Client, raw: Callable[..., Raw]
 ) -> None:
     process = run(

@@ -78,7 +78,7 @@ def test_each_frame_shows_and_evaluates_its_own_names(debugger: Debugger) -> Non
     "question", [{"frames": 99}, {"frames": "x"}, {"scopes": 0}, {"members": [99, 0, 0]}, {"members": 3},
                  {"hover": 3}, {"hover": {"path": 7}}, {"scopes": None}],
 )  # fmt: skip
-def test_a_question_about_nothing_gets_no_answer_and_harms_nothing(debugger: Debugger, question: Any) -> None:
+def test_an_invalid_query_gets_no_answer_and_has_no_effect(debugger: Debugger, question: Any) -> None:
     debugger.ask(frames=1)
     assert debugger.ask(**question) is None
     assert debugger.raw.evaluate("volts") == "3.3\n"
@@ -92,7 +92,7 @@ def test_a_frame_that_does_not_exist_is_an_error_of_the_evaluation(debugger: Deb
 
 
 @pytest.mark.variant
-def test_who_only_watches_is_not_answered(debugger: Debugger, client: Client, opened: Callable[..., Frames]) -> None:
+def test_a_watcher_gets_no_answers(debugger: Debugger, client: Client, opened: Callable[..., Frames]) -> None:
     watching = opened(client.list()[0]["id"], watch=True)
     watching.until("hello")
     watching.send(ask=1, threads=True)

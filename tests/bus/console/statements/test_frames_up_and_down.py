@@ -44,7 +44,7 @@ def typed(lager: Command, id: Any, *lines: Any) -> "subprocess.CompletedProcess[
     return lager("python", "--console", id, stdin="".join(f"{line}\n" for line in lines))
 
 
-def test_names_are_those_of_the_calling_frame_until_one_goes_back(nested: Any, lager: Command) -> None:
+def test_up_uses_the_names_of_the_calling_frame_until_down(nested: Any, lager: Command) -> None:
     done = typed(
         lager, nested, "local", ":up", "local", ":up", "local", "self.volts", ":up", "limit", ":down 3", "local, x"
     )
@@ -92,7 +92,7 @@ def test_vars_where_and_help_are_those_of_the_frame(nested: Any, lager: Command)
         ([":up 99999999999999999999"], "That is not a number of frames. Type one like: :up 2"),
     ],
 )
-def test_a_step_that_is_not_possible_is_a_sentence_and_ends_a_pipe(
+def test_an_impossible_step_is_refused_in_one_sentence_and_ends_a_pipe(
     nested: Any, lager: Command, lines: list[str], said: str
 ) -> None:
     done = typed(lager, nested, *lines, "print('next')")
@@ -122,7 +122,7 @@ def test_what_was_sent_before_the_step_runs_before_it(nested: Any, opened: Calla
 
 @pytest.mark.variant
 @pytest.mark.parametrize("what", ["soon", None, [], {}, 1e400])
-def test_a_step_that_makes_no_sense_is_answered_with_null_and_changes_nothing(
+def test_an_invalid_step_is_answered_with_null_and_changes_nothing(
     nested: Any, opened: Callable[..., Frames], what: Any
 ) -> None:
     console = opened(nested)

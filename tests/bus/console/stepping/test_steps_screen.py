@@ -69,7 +69,7 @@ def test_ctrl_c_stops_waiting_for_a_step_and_the_script_runs_on(
     os.close(reading)
 
 
-def test_who_watches_sees_the_steps(
+def test_a_watcher_sees_the_steps(
     run: Starter, client: Client, terminal: TerminalStarter, opened: Callable[..., Frames]
 ) -> None:
     run(SCRIPT)

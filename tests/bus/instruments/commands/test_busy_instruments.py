@@ -162,7 +162,7 @@ def test_a_command_waits_for_a_busy_instrument(
     assert waiting.out.rest().endswith(" V\n")
 
 
-def test_two_channels_of_one_supply(run: Starter, lager: Command) -> None:
+def test_the_second_channel_of_a_supply_is_refused_until_the_first_is_closed(run: Starter, lager: Command) -> None:
     text = (
         "from lager import Net, NetType\n"
         "first = Net.get('supply2', type=NetType.PowerSupply)\n"

@@ -98,14 +98,14 @@ def test_each_command_line_of_the_public_manual_does_what_it_says(lager: Command
         ("defaults add", "Give at least one option"),
     ],
 )
-def test_a_wrong_line_gets_one_sentence(lager: Command, line: str, said: str) -> None:
+def test_an_invalid_command_line_is_refused_in_one_sentence(lager: Command, line: str, said: str) -> None:
     done = lager(*line.split())
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_waiting_for_a_level_in_vain_fails_in_time(lager: Command) -> None:
+def test_waiting_for_a_level_fails_at_its_timeout(lager: Command) -> None:
     lager("gpo", "gpo1", "low")
     done = lager("gpi", "gpi1", "--wait-for", "high", "--timeout", "0.1")
     assert (done.returncode, done.stdout) == (1, "")

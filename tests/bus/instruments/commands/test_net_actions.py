@@ -136,7 +136,7 @@ def test_reading_a_driven_line_leaves_it_driven(lager: Command) -> None:
     assert lager("gpi", "gpi1").stdout == "1\n"
 
 
-def test_json_of_each(lager: Command) -> None:
+def test_each_command_prints_json(lager: Command) -> None:
     assert json.loads(lager("adc", "adc4", "--json").stdout)["net"] == "adc4"
     state = json.loads(lager("supply", "supply2", "state", "--json").stdout)
     assert (state["net"], state["channel"], state["enabled"]) == ("supply2", 1, False)

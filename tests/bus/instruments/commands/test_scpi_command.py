@@ -29,7 +29,7 @@ def test_a_query_is_printed_and_a_command_is_sent(lager: Command, nets: str) -> 
 
     asked = scpi("raw", "*IDN?")
     assert asked.stdout.startswith("RIGOL TECHNOLOGIES,DP821,")
-    assert asked.stderr.startswith("lager: raw sends psu1 (DP821 at ")
+    assert asked.stderr.startswith("lager: raw sends any command to psu1 (DP821 at ")
     told = scpi("raw", ":SOUR2:VOLT 1.25")
     assert (told.returncode, told.stdout) == (0, "")
     assert json.loads(scpi("raw", ":SOUR2:VOLT?", "--json").stdout) == {"net": "raw", "ask": "1.250"}

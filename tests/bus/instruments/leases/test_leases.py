@@ -419,9 +419,7 @@ def test_two_hundred_processes_take_turns_in_order(
 
 
 @pytest.mark.parametrize("claims", [40, 300])
-def test_whoever_looks_all_the_time_never_makes_a_claim_fail(
-    client: Client, station: Station, key: str, claims: int
-) -> None:
+def test_continuous_looks_never_make_a_claim_fail(client: Client, station: Station, key: str, claims: int) -> None:
     """The watcher looks as often as it can; a claim without a wait meets a look again and again."""
     watcher, counts = Client(station.address), {"looks": 0, "met": 0}
 
@@ -458,7 +456,7 @@ def test_whoever_looks_all_the_time_never_makes_a_claim_fail(
     assert counts["looks"] > 10
 
 
-def test_a_look_of_a_held_instrument_is_refused_at_once_and_told_nobody(client: Client, key: str) -> None:
+def test_a_look_at_a_held_instrument_is_refused_at_once_and_sends_no_signal(client: Client, key: str) -> None:
     fd = claim(client, key)
     assert client.expect("Claimed").args[0] == key
     with pytest.raises(InstrumentBusy):

@@ -82,7 +82,7 @@ except Exception: power_off()""",
 
 @pytest.mark.parametrize("text", LEFT.values(), ids=LEFT)
 @pytest.mark.parametrize("variables", [ON, {}], ids=["run", "no run"])
-def test_a_function_that_an_error_has_left_lets_its_supply_go(
+def test_a_function_that_an_error_has_left_releases_its_supply(
     start: Starter, script: ScriptWriter, bench: Process, text: Any, variables: Any
 ) -> None:
     process = start(sys.executable, script(f"{SWITCHED_ON}{text}\nprint(supply().state().enabled)\n"), **variables)
@@ -158,7 +158,7 @@ def test_fails_with_a_net_of_its_own(powered):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("words", [[], ["--showlocals"], ["-n", "1"]], ids=["plain", "showlocals", "xdist"])
-def test_a_failing_test_lets_its_net_go(lager: Command, tmp_path: Path, bench: Process, words: Any) -> None:
+def test_a_failing_test_releases_its_net(lager: Command, tmp_path: Path, bench: Process, words: Any) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", *words]
     done = lager("python", "-m", "pytest", *options, "test_it.py")

@@ -161,7 +161,7 @@ def wait_for(done: Any) -> None:
         (("adc1", "--every", "0"), "0.0 is not a valid time between readings. Give 0.01 seconds or more."),
     ],
 )
-def test_bad_input_is_refused_and_loses_nothing(
+def test_invalid_input_is_refused_and_changes_no_file(
     lager: Command, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     (tmp_path / "there.csv").write_text("mine\n")

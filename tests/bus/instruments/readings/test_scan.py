@@ -45,7 +45,7 @@ def test_a_scan_finds_the_instruments_of_the_file_and_says_how_to_add_others(
     assert f"lager nets add NAME --type supply --address {addresses['smu1']}" in shown.stdout
 
 
-def test_a_scan_leaves_alone_what_somebody_holds(
+def test_a_scan_skips_instruments_in_use(
     lager: Command, run: Starter, client: Client, addresses: dict[str, str]
 ) -> None:
     run("import lager\nnet = lager.Net.get('supply2', type='supply')\nlager.pause()\n")

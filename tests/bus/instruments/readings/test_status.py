@@ -88,7 +88,7 @@ def test_a_question_is_marked(own_station: Station, run: Starter, client: Client
 @pytest.mark.variant
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("rounds", [15, 40, pytest.param(3334, marks=pytest.mark.slow)])  # of three claims
-def test_nobody_is_told_busy_while_others_look_all_the_time(start: Starter, run: Starter, rounds: int) -> None:
+def test_no_claim_is_refused_while_others_look_continuously(start: Starter, run: Starter, rounds: int) -> None:
     watchers = [start(LAGER, "status", "--watch", "--json") for _ in range(2)]
     for watcher in watchers:
         watcher.out.expect("}\n")
@@ -175,13 +175,13 @@ def test_more_lines_than_fit_can_be_scrolled(own_station: Station, screen: Scree
 
 
 @pytest.mark.variant
-def test_on_a_box(near: Loopback, lager: Command) -> None:
+def test_the_status_of_a_box_is_shown(near: Loopback, lager: Command) -> None:
     shown = lager("status", "--box", "near")
     assert (shown.returncode, "16 nets" in shown.stdout) == (0, True), shown
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
-def test_what_is_on_has_a_colour_unless_it_is_not_wanted(
+def test_outputs_that_are_on_have_a_colour_unless_it_is_switched_off(
     terminal: TerminalStarter, run: Starter, client: Client, env: Any, coloured: bool
 ) -> None:
     run(HOLDS)

@@ -118,9 +118,7 @@ def other_pid(client: Client) -> Any:
     return next(one["pid"] for one in client.call("List", name=INSTRUMENTS) if one["name"] == "daq1")
 
 
-def test_the_settings_of_the_script_itself_before_and_after_its_pause_are_no_changes(
-    run: Starter, client: Client
-) -> None:
+def test_settings_of_the_script_before_and_after_its_pause_are_not_changes(run: Starter, client: Client) -> None:
     waits = run(PAUSES)
     first = client.paused()  # what the next script sets is a change for this pause
     process = run(HOLDS)
@@ -149,7 +147,7 @@ def test_only_the_holder_records_and_only_what_is_a_change(run: Starter, client:
     client.call("Continue", "s", pause["id"])
 
 
-def test_a_change_that_is_none_is_refused_and_its_texts_are_bounded(run: Starter, client: Client) -> None:
+def test_an_invalid_change_is_refused_and_texts_are_limited(run: Starter, client: Client) -> None:
     run(PAUSES)
     pause = client.paused()
     client.call("Claim", "sa{sv}", "mine", {"net": "n", "name": "mine"}, name=INSTRUMENTS)

@@ -58,7 +58,7 @@ print("goes on", flush=True)
 
 
 @pytest.mark.parametrize("pauses", [8, 50, pytest.param(1000, marks=pytest.mark.slow)])
-def test_quiet_pauses_report_nothing(run: Starter, client: Client, lager: Command, pauses: int) -> None:
+def test_pauses_without_a_change_report_nothing(run: Starter, client: Client, lager: Command, pauses: int) -> None:
     process = run(EVERYTHING, str(pauses))
     for number in range(pauses):
         pause = client.paused()

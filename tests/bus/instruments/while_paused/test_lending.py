@@ -277,7 +277,7 @@ def test_an_instrument_is_lent_once_and_only_what_the_script_holds(
         client.call("Return", "s", nets.key("load1"), name=INSTRUMENTS)
 
 
-def test_the_red_button_ends_a_loan_and_switches_off(
+def test_lager_off_ends_a_loan_and_switches_off(
     lent: Callable[..., Any], borrower: Callable[..., Any], nets: SafeBench, lager: Command
 ) -> None:
     lent()

@@ -274,7 +274,7 @@ def test_only_lagerd_reaches_the_script(held: Callable[..., Any], client: Client
 
 
 @pytest.mark.variant
-def test_it_works_after_a_restart_of_lagerd(
+def test_through_works_after_a_restart_of_lagerd(
     own_station: Station, held: Callable[..., Any], client: Client, lager: Command
 ) -> None:
     process, pause = held(HOLDS_SUPPLY)
@@ -327,7 +327,7 @@ def test_the_check_of_the_nets_asks_a_held_instrument_through_its_script(
 
 
 @pytest.mark.variant
-def test_it_works_from_another_machine(
+def test_through_works_from_another_machine(
     near: Loopback, held: Callable[..., Any], client: Client, lager: Command
 ) -> None:
     _, pause = held(HOLDS_ADC)

@@ -51,7 +51,7 @@ def test_an_answer_is_what_the_question_asks_for(
         ("'which?', kind='choice', choices=['red', 'green']", "blue", "Give one of: red, green."),
     ],
 )
-def test_a_wrong_answer_is_refused_where_it_is_given(
+def test_an_invalid_answer_is_refused_immediately(
     run: Starter, client: Client, lager: Command, arguments: str, typed: str, wanted: str
 ) -> None:
     run(ASKS.format(arguments))
@@ -146,7 +146,7 @@ def test_continue_gives_the_default(run: Starter, client: Client, lager: Command
     assert client.resumed(id)[1]["answer"] == "green"
 
 
-def test_without_a_default_continue_is_refused_and_continue_all_passes_over(
+def test_without_a_default_continue_is_refused_and_continue_all_skips_the_question(
     run: Starter, client: Client, lager: Command
 ) -> None:
     run(ASKS.format("'LED green?'"))
@@ -169,7 +169,7 @@ def test_without_a_default_continue_is_refused_and_continue_all_passes_over(
         ("'LED green?'", "NoAnswer: The question 'LED green?' at script.py:2 got no answer"),
     ],
 )
-def test_at_its_deadline_it_is_the_default_or_an_error(
+def test_at_its_timeout_a_question_returns_the_default_or_raises(
     run: Starter, client: Client, arguments: str, outcome: str
 ) -> None:
     process = run(ASKS.format(f"{arguments}, timeout=0.05"))
@@ -269,7 +269,7 @@ def test_after_a_resume_the_terminal_says_which_question_a_line_answers(
 
 
 @pytest.mark.variant
-def test_enter_gives_the_default_there(asked: Callable[..., Any]) -> None:
+def test_enter_gives_the_default_answer(asked: Callable[..., Any]) -> None:
     screen, _ = asked("'LED green?', default=True")
     assert "default   yes (Enter)" in screen.shown
     screen.type("\r")
@@ -338,7 +338,7 @@ def test_the_script_says_how_it_was_answered_below_what_is_typed_in_a_console(
 
 
 @pytest.mark.parametrize("words", [(LAGER, "python"), (sys.executable,)], ids=["a run", "no run"])
-def test_what_was_typed_before_the_question_is_no_answer(
+def test_text_typed_before_the_question_is_not_an_answer(
     screen: ScreenStarter, script: ScriptWriter, client: Client, words: Any
 ) -> None:
     wait = "import select\nprint('now')\nselect.select([0], [], [])\n"

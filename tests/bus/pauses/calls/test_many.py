@@ -205,7 +205,7 @@ def test_a_run_within_a_run(run: Starter, client: Client, script: ScriptWriter) 
     assert process.wait() == 0
 
 
-def test_nothing_grows_over_many_pauses(run: Starter, client: Client) -> None:
+def test_many_pauses_use_no_more_threads_and_descriptors(run: Starter, client: Client) -> None:
     text = """
 import lager, os, threading
 def held():

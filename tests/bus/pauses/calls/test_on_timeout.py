@@ -22,7 +22,7 @@ def after(process: Any) -> int:
     return int(process.err.expect("s\n").removesuffix("s\n"))
 
 
-def test_raising(run: Starter, client: Client) -> None:
+def test_on_timeout_raise_raises_in_the_script(run: Starter, client: Client) -> None:
     process = run(
         "import lager\n"
         "try:\n    lager.pause('why', timeout=0.2, on_timeout='raise')\n"
@@ -132,7 +132,7 @@ def test_a_pause_that_is_resumed_in_time_raises_nothing(run: Starter, client: Cl
 
 
 @pytest.mark.variant
-def test_interrupted_it_is_an_interrupt(run: Starter, client: Client) -> None:
+def test_an_interrupted_pause_raises_keyboard_interrupt(run: Starter, client: Client) -> None:
     process = run("import lager\nlager.pause(on_timeout='raise')\n")
     pause = client.paused()
     process.kill(signal.SIGINT)
@@ -157,7 +157,7 @@ def test_a_lagerd_that_is_gone_changes_nothing(
     assert "PauseTimeout: The pause at" in runs["raise"].err.rest()
 
 
-def test_mistakes_are_passed_over(run: Starter, client: Client) -> None:
+def test_an_invalid_on_timeout_uses_the_default(run: Starter, client: Client) -> None:
     process = run(
         f"import lager\n{EVIL}\nfor way in [{', '.join(MISTAKES)}]: lager.pause(timeout=0.05, on_timeout=way)"
     )
@@ -169,13 +169,15 @@ def test_mistakes_are_passed_over(run: Starter, client: Client) -> None:
 
 
 @pytest.mark.parametrize("way", ["raise", "exit"])
-def test_where_pauses_are_off_nothing_happens(start: Starter, run: Starter, script: ScriptWriter, way: str) -> None:
+def test_on_timeout_has_no_effect_if_pauses_are_off(
+    start: Starter, run: Starter, script: ScriptWriter, way: str
+) -> None:
     text = f"import lager\nlager.pause(timeout=0.01, on_timeout={way!r})\nprint('went on')\n"
     assert run(text, LAGER_BREAKPOINTS="off").out.rest() == "went on\n"
     assert start(sys.executable, script(text)).out.rest() == "went on\n"
 
 
-def test_the_table_says_it(start: Starter, script: ScriptWriter, client: Client, lager: Command) -> None:
+def test_the_table_shows_on_timeout(start: Starter, script: ScriptWriter, client: Client, lager: Command) -> None:
     for way in ("resume", "raise", "exit"):
         start(LAGER, "python", script(f"import lager\nlager.pause({way!r}, on_timeout={way!r})\n", f"{way}.py"))
     pauses = [client.paused() for _ in range(3)]

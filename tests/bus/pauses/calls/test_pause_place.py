@@ -31,7 +31,9 @@ outer()
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_it_is_where_the_script_waits_for_it(run: Starter, client: Client, lager: Command, name: str) -> None:
+def test_a_pause_in_a_thread_is_where_the_script_waits_for_it(
+    run: Starter, client: Client, lager: Command, name: str
+) -> None:
     process = run(SCRIPT.format(statement=CALLS[name]))
     pause = client.paused()
     assert (pause["file"].rpartition("/")[2], pause["line"]) == ("script.py", 7)

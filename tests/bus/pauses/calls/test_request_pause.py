@@ -141,7 +141,7 @@ def test_a_script_that_does_all_its_work_in_an_import_pauses_there(
     assert process.wait() == 0
 
 
-def test_nothing_where_breakpoints_are_off(run: Starter) -> None:
+def test_a_requested_pause_is_refused_if_breakpoints_are_off(run: Starter) -> None:
     process = run(LOOP, LAGER_BREAKPOINTS="off")
     pid = asked(process)
     os.kill(pid, signal.SIGUSR1)

@@ -162,7 +162,7 @@ def test_it(monkeypatch, name):
 
 @pytest.mark.variant
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_a_test_that_replaces_the_clock_pauses(suite: Callable[..., Any], method: str) -> None:
+def test_a_test_that_replaces_the_clock_can_pause(suite: Callable[..., Any], method: str) -> None:
     code, _, err = ended(suite(REPLACED.format(method=method), "-q"))
     assert (code, err.count("lager: paused at")) == (0, 4)
 

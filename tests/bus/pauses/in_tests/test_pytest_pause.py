@@ -191,7 +191,7 @@ PLAIN = (
 )
 
 
-def test_without_the_option_it_is_not_there(start: Starter, script: ScriptWriter) -> None:
+def test_without_the_option_a_failing_test_does_not_pause(start: Starter, script: ScriptWriter) -> None:
     code, out, _ = ended(start(LAGER, "python", *PYTEST, "-W", "error", script(PLAIN, "test_it.py")))
     assert (code, "--lager-pause" in out) == (0, False)
 

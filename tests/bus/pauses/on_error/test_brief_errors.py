@@ -82,7 +82,7 @@ def test_the_scripts_own_error_stays_behind_that_of_lager(run: Starter, bench: P
 
 
 @pytest.mark.parametrize("options", [{"LAGER_DEBUG": "1"}, {"PYTHONDEVMODE": "1"}])
-def test_who_wants_all_of_it_gets_it(run: Starter, options: dict[str, str]) -> None:
+def test_lager_debug_shows_the_whole_traceback(run: Starter, options: dict[str, str]) -> None:
     process = run("from lager import Net\nNet.get('supply99', type='supply')\n", **options)
     process.wait()
     text = process.err.rest()

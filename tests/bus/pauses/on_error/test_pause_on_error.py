@@ -127,7 +127,7 @@ for thread in threads: thread.join()
 """
 
 
-def test_where_and_when(run: Starter, client: Client, tmp_path: Path) -> None:
+def test_a_pause_on_error_says_where_and_when_it_pauses(run: Starter, client: Client, tmp_path: Path) -> None:
     """Each in a thread of its own, all paused at the same time."""
     (tmp_path / "places").mkdir()
     for name, (text, _, _) in PLACES.items():
@@ -148,7 +148,7 @@ def test_where_and_when(run: Starter, client: Client, tmp_path: Path) -> None:
 HEALTHY = Path(__file__).with_name("healthy")
 
 
-def test_what_is_caught_never_pauses(start: Starter) -> None:
+def test_a_caught_error_never_pauses(start: Starter) -> None:
     runs = [
         start(LAGER, "python", *ON, str(HEALTHY / f"{name}.py"), LAGER_BREAKPOINT_TIMEOUT="1")
         for name in ("language", "library")
@@ -172,7 +172,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_it_ends_as_without(run: Starter, start: Starter, client: Client, name: str) -> None:
+def test_a_script_ends_as_without_pause_on_error(run: Starter, start: Starter, client: Client, name: str) -> None:
     text, code = SAME[name]
     process = run(text, options=ON, LAGER_BREAKPOINT_TIMEOUT="0.01")
     found = ended(process)
@@ -267,7 +267,7 @@ def test_a_trace_function_of_the_script_only_loses_the_before(run: Starter, clie
     assert ended(process)[0] == 1
 
 
-def test_a_bus_that_is_not_there_changes_nothing(run: Starter) -> None:
+def test_pause_on_error_without_a_bus_changes_nothing(run: Starter) -> None:
     code, _, err = ended(run("1 / 0\n", options=ON, LAGER_BUS_ADDRESS="unix:path=/nowhere"))
     assert code == 1
     assert "ZeroDivisionError: division by zero\n" in err

@@ -38,7 +38,7 @@ class Evil:
 """
 
 
-def test_timeouts_that_are_none(run: Any, client: Any) -> None:
+def test_invalid_timeouts_use_the_default(run: Any, client: Any) -> None:
     text = f"import lager\n{EVIL_NUMBER}\nfor timeout in [{', '.join(TIMEOUTS)}]:\n    lager.pause(timeout=timeout)\n"
     process = run(text, LAGER_BREAKPOINT_TIMEOUT="123")
     for _ in TIMEOUTS:
@@ -150,7 +150,7 @@ def test_nothing_of_a_label_reaches_a_terminal(terminal: Any, script: Any, clien
 
 
 @pytest.mark.variant
-def test_a_function_with_a_name_like_that(run: Any, client: Any) -> None:
+def test_a_function_with_an_odd_name_is_shown_printable(run: Any, client: Any) -> None:
     text = (
         f"import lager\ndef f():\n    lager.pause()\nf.__code__ = f.__code__.replace(co_qualname={AS_WRITTEN})\nf()\n"
     )
@@ -181,7 +181,7 @@ def test_the_file_is_named_rightly_after_chdir(run: Any, client: Any, tmp_path: 
 
 
 @pytest.mark.variant
-def test_in_a_folder_that_is_gone(run: Any, client: Any) -> None:
+def test_a_script_in_a_removed_folder_can_pause(run: Any, client: Any) -> None:
     text = "import os, lager\nos.mkdir('gone')\nos.chdir('gone')\nos.rmdir('../gone')\nexec('lager.pause()')\n"
     text += "exec(compile('lager.pause()', 'here.py', 'exec'))\n"
     process = run(text)
@@ -193,7 +193,7 @@ def test_in_a_folder_that_is_gone(run: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_odd_globals(run: Any, client: Any) -> None:
+def test_a_script_with_odd_globals_can_pause(run: Any, client: Any) -> None:
     process = run("import lager\nglobals()[5] = 6\n__file__ = 7\nbreakpoint()\nprint('went on')\n")
     pause = client.paused()
     assert pause["interactive"]

@@ -18,7 +18,7 @@ from tests.bus.pauses.worlds.test_arguments import EVIL
 from tests.processes import LAGER, ended
 
 
-def test_no_bus(start: Any, script: Any, tmp_path: Path) -> None:
+def test_a_missing_bus_is_reported(start: Any, script: Any, tmp_path: Path) -> None:
     name = script("import lager\nlager.pause()\nprint('went on')\n")
     process = start(PYTHON, name, **ON, LAGER_BUS_ADDRESS=f"unix:path={tmp_path}/nobody")
     code, out, err = ended(process)
@@ -32,7 +32,7 @@ NONSENSE = ["nonsense", "tcp:host=localhost,port=1", "unix:path=", "unix:", ";",
 
 @pytest.mark.variant
 @pytest.mark.parametrize("address", NONSENSE)
-def test_an_address_of_nonsense(run: Any, address: Any) -> None:
+def test_an_invalid_bus_address_is_reported(run: Any, address: Any) -> None:
     code, out, err = ended(run("import lager\nlager.pause()\nprint('went on')\n", LAGER_BUS_ADDRESS=address))
     assert (code, out) == (0, "went on\n")
     assert err.count("cannot pause here; continuing") == 1
@@ -50,7 +50,7 @@ def bound() -> Iterator[Any]:
 
 
 @pytest.mark.variant
-def test_a_bus_that_hangs_up(start: Any, script: Any) -> None:
+def test_a_bus_that_hangs_up_is_reported(start: Any, script: Any) -> None:
     with bound() as (server, address):
         server.listen()
         process = start(
@@ -63,7 +63,7 @@ def test_a_bus_that_hangs_up(start: Any, script: Any) -> None:
 
 
 @pytest.mark.variant
-def test_a_bus_that_says_nothing(start: Any, script: Any, gate: Any) -> None:
+def test_a_bus_that_does_not_answer_is_reported(start: Any, script: Any, gate: Any) -> None:
     """A short pause gives up soon, and keeps no descriptor; the command does not outstay its script."""
     text = """
 import lager, os

@@ -54,7 +54,9 @@ def test_a_first_call_keeps_nothing_of_its_caller(start: Any, script: Any, bench
 @pytest.mark.variant
 @pytest.mark.parametrize("address", ["unix:path=/nowhere", "nonsense"])
 @pytest.mark.parametrize("call", ["pause", "Net that is refused"])
-def test_nor_does_one_that_finds_no_bus(start: Any, script: Any, bench: Any, call: Any, address: Any) -> None:
+def test_a_first_call_without_a_bus_keeps_nothing_of_its_caller(
+    start: Any, script: Any, bench: Any, call: Any, address: Any
+) -> None:
     process = start(PYTHON, script(FREED.format(call=CALLS[call], start="work()")), **ON, LAGER_BUS_ADDRESS=address)
     assert (process.wait(), process.out.rest()) == (0, "True\n"), process.err.rest()
 
@@ -66,7 +68,7 @@ def test_outside_of_a_run_a_first_net_keeps_nothing_of_its_caller(start: Any, sc
 
 
 @pytest.mark.parametrize("variables", [ON, {}], ids=["run", "no run"])
-def test_a_function_that_returns_lets_its_supply_go(start: Any, script: Any, bench: Any, variables: Any) -> None:
+def test_a_function_that_returns_releases_its_supply(start: Any, script: Any, bench: Any, variables: Any) -> None:
     text = """
 from lager import Net, NetType
 def power_on():
@@ -129,7 +131,7 @@ def test_what_a_signal_handler_raises_passes_through_a_question(run: Any, client
 
 
 @pytest.mark.variant
-def test_also_while_the_first_pause_is_being_prepared(run: Any, client: Any) -> None:
+def test_an_error_of_a_signal_handler_passes_while_the_first_pause_is_prepared(run: Any, client: Any) -> None:
     before = "signal.setitimer(signal.ITIMER_REAL, 0.01)"
     process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="lager.pause('x')"))
     assert (process.wait(), process.out.rest()) == (0, "passed through None\n")
@@ -137,7 +139,7 @@ def test_also_while_the_first_pause_is_being_prepared(run: Any, client: Any) -> 
 
 
 @pytest.mark.variant
-def test_also_while_standard_error_takes_no_more(run: Any, client: Any) -> None:
+def test_an_error_of_a_signal_handler_passes_while_standard_error_is_full(run: Any, client: Any) -> None:
     before = """
 reader, writer = os.pipe()
 os.set_blocking(writer, False)

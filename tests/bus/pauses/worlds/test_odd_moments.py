@@ -11,7 +11,7 @@ from tests.processes import LAGER, ended
 
 
 @pytest.mark.variant
-def test_standard_error_closed(start: Any, script: Any, client: Any) -> None:
+def test_a_pause_works_with_a_closed_standard_error(start: Any, script: Any, client: Any) -> None:
     script("import lager, sys\nlager.pause('x', timeout='y')\nprint('went on', sys.stderr)\n")
     process = start("/bin/sh", "-c", f"exec {LAGER} python script.py 2>&-")
     client.call("Continue", "s", client.paused()["id"])
@@ -20,13 +20,13 @@ def test_standard_error_closed(start: Any, script: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["sys.stderr = None", "sys.stderr = 5", "sys.stderr.close()", "os.close(2)"])
-def test_standard_error_lost_on_the_way(run: Any, client: Any, how: Any) -> None:
+def test_a_pause_works_when_standard_error_breaks(run: Any, client: Any, how: Any) -> None:
     process = run(f"import lager, os, sys\n{how}\nlager.pause('x', timeout='y')\nprint('went on')\n")
     client.call("Continue", "s", client.paused()["id"])
     assert process.out.rest() == "went on\n"
 
 
-def test_standard_error_is_a_full_pipe(start: Any, script: Any, client: Any, gate: Any) -> None:
+def test_a_pause_works_when_standard_error_is_a_full_pipe(start: Any, script: Any, client: Any, gate: Any) -> None:
     """It blocks where print() would block, and nowhere else: lagerd keeps the time."""
     text = """
 import lager, os, threading
@@ -53,7 +53,7 @@ print('went on')
 
 
 @pytest.mark.variant
-def test_in_a_thread_at_the_end_of_the_interpreter(run: Any, client: Any) -> None:
+def test_a_thread_can_pause_at_the_end_of_the_interpreter(run: Any, client: Any) -> None:
     text = """
 import lager, threading
 threading.Thread(target=lager.pause, args=('last',)).start()
@@ -82,7 +82,7 @@ input()
     assert client.resumed(id)[0] == "gone"
 
 
-def test_in_atexit(run: Any, client: Any) -> None:
+def test_a_function_of_atexit_can_pause(run: Any, client: Any) -> None:
     """Python 3.12 and later start no thread then; a pause before keeps its own."""
     text = """
 import atexit, lager
@@ -97,7 +97,7 @@ def last():
 
 
 @pytest.mark.variant
-def test_called_by_nothing_of_python(run: Any, client: Any) -> None:
+def test_a_pause_works_when_c_code_calls_it(run: Any, client: Any) -> None:
     process = run("import atexit, lager\natexit.register(lager.pause, 'at exit')\nlager.pause('first')\n")
     for label in ("first", "at exit"):
         pause = client.paused()
@@ -118,7 +118,7 @@ print('went on', all(os.fstat(getattr(one, 'fileno', lambda: one)()) for one in 
 
 
 @pytest.mark.parametrize("take", ["select.epoll()", "os.open(os.devnull, os.O_RDONLY)", "socket.socket()"])
-def test_after_all_descriptors_were_closed(run: Any, client: Any, take: Any) -> None:
+def test_a_pause_works_after_all_descriptors_were_closed(run: Any, client: Any, take: Any) -> None:
     """As a script does that becomes a daemon. Others have their numbers by the next pause."""
     process = run(DAEMON.format(take=take))
     for label in ("before", "after"):
@@ -149,7 +149,7 @@ print('went on', len(taken))
 
 
 @pytest.mark.variant
-def test_in_a_finalizer(run: Any, client: Any) -> None:
+def test_a_finalizer_can_pause(run: Any, client: Any) -> None:
     text = """
 import gc, lager
 class Dying:
@@ -170,7 +170,7 @@ print('went on')
     assert "Traceback" not in err
 
 
-def test_in_a_signal_handler_while_paused(run: Any, client: Any) -> None:
+def test_a_signal_handler_can_pause_during_a_pause(run: Any, client: Any) -> None:
     text = """
 import lager, os, signal
 signal.signal(signal.SIGUSR1, lambda *_: lager.pause('in the handler'))
@@ -190,7 +190,7 @@ print('went on')
 
 
 @pytest.mark.variant
-def test_in_signal_handlers_at_any_moment_of_a_first_pause(run: Any) -> None:
+def test_signal_handlers_can_pause_at_any_moment_of_a_first_pause(run: Any) -> None:
     text = """
 import lager, signal
 count = 0
@@ -212,7 +212,7 @@ print('went on')
 
 
 @pytest.mark.variant
-def test_isolated(start: Any, script: Any, client: Any) -> None:
+def test_an_isolated_interpreter_can_pause(start: Any, script: Any, client: Any) -> None:
     process = start(PYTHON, "-I", script("import lager\nlager.pause('alone')\nprint('went on')\n"), **ON)
     pause = client.paused()
     assert (pause["label"], pause["run_id"]) == ("alone", ON["LAGER_PROCESS_ID"])
@@ -221,7 +221,7 @@ def test_isolated(start: Any, script: Any, client: Any) -> None:
 
 
 @pytest.mark.variant
-def test_at_the_limit_of_recursion(run: Any) -> None:
+def test_a_script_at_the_recursion_limit_can_pause(run: Any) -> None:
     text = """
 import lager, sys
 sys.setrecursionlimit(300)

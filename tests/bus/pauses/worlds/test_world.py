@@ -114,7 +114,7 @@ def end(process: Any) -> Any:
 
 @pytest.mark.parametrize("before", ["", "lager.pause('usual')"], ids=["first", "second"])
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
-def test_a_strange_world_pauses(run: Any, client: Any, world: Any, before: Any) -> None:
+def test_a_script_that_replaces_parts_of_python_can_pause(run: Any, client: Any, world: Any, before: Any) -> None:
     process = run(PROLOGUE + before + FIRST.format(world=indented(world)))
     if before:
         client.call("Continue", "s", client.paused()["id"])

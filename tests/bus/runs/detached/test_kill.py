@@ -12,7 +12,7 @@ from tests.processes import LAGER, limited
 HURRIED = limited("lager_cli.linux.ladder.STEP_SECONDS", 1.0)
 
 
-def test_the_whole_tree_is_ended(runs: Runs, lager: Command, script: ScriptWriter, start: Starter) -> None:
+def test_all_processes_of_a_run_are_ended(runs: Runs, lager: Command, script: ScriptWriter, start: Starter) -> None:
     text = """
 import signal, subprocess
 deaf = "trap '' INT; echo; exec sleep 1000"
@@ -45,7 +45,7 @@ def test_a_process_that_ignores_signals_is_killed(runs: Runs, script: ScriptWrit
     assert start(*HURRIED, "python", "--kill", id).out.rest() == f"Ended {id[:8]}: exit code 5.\n"
 
 
-def test_one_signal(runs: Runs, lager: Command, script: ScriptWriter, start: Starter) -> None:
+def test_a_single_signal_can_be_sent(runs: Runs, lager: Command, script: ScriptWriter, start: Starter) -> None:
     id = runs.detach(script("import signal\nsignal.signal(10, lambda *_: exit(6))\n" + FOR_EVER))
     follower = start(LAGER, "python", "--reattach", id)
     follower.out.expect("ready")

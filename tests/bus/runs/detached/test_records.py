@@ -109,7 +109,7 @@ def test_a_run_without_a_record_still_runs(run: Starter, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("ids", [("deadbeef", "\x1b[31m"), ("", "dea", "../../etc")], ids=["plain", "odd"])
 @pytest.mark.parametrize("option", ["--pause", "--reattach", "--kill"])
-def test_no_such_run(runs: Runs, lager: Command, option: str, ids: tuple[str, ...]) -> None:
+def test_an_unknown_run_is_refused(runs: Runs, lager: Command, option: str, ids: tuple[str, ...]) -> None:
     for id in ids:
         done = lager("python", option, id)
         assert (done.returncode, done.stdout) == (1, "")

@@ -39,7 +39,7 @@ def counts(screen: Screen, times: int) -> list[str]:
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_it_counts_in_place_and_enter_removes_it(
+def test_the_countdown_updates_in_place_and_enter_removes_it(
     screen: ScreenStarter, script: ScriptWriter, client: Client, columns: Any, rows: Any
 ) -> None:
     view = screen(*PYTHON, script(ONE), columns=columns, rows=rows)
@@ -56,7 +56,9 @@ def test_it_counts_in_place_and_enter_removes_it(
     assert view.lines[-1] == "went on"
 
 
-def test_it_follows_what_happens(screen: ScreenStarter, script: ScriptWriter, client: Client, start: Starter) -> None:
+def test_the_countdown_follows_changes(
+    screen: ScreenStarter, script: ScriptWriter, client: Client, start: Starter
+) -> None:
     view = screen(*PYTHON, script(ONE))
     pause = client.paused()
     counts(view, 0)
@@ -124,7 +126,7 @@ print("went on")
 """
 
 
-def test_other_output_is_left_alone(
+def test_the_countdown_never_overwrites_other_output(
     screen: ScreenStarter, script: ScriptWriter, client: Client, tmp_path: Path
 ) -> None:
     """Each write ends up as it would without the countdown; the line stays where it was and is not updated."""
@@ -236,7 +238,7 @@ def test_in_the_background_it_draws_nothing(screen: ScreenStarter, script: Scrip
 
 
 @pytest.mark.variant
-def test_a_narrow_terminal_and_one_that_changes(
+def test_the_countdown_fits_a_narrow_terminal_that_is_resized(
     screen: ScreenStarter, script: ScriptWriter, client: Client, start: Starter
 ) -> None:
     view = screen(*PYTHON, script(ONE), columns=30)

@@ -69,7 +69,7 @@ def test_busctl_continues(run: Starter, client: Client, station: Station) -> Non
     assert process.wait() == 0
 
 
-def test_auto_resume_says_so(run: Starter, client: Client) -> None:
+def test_an_automatic_resume_is_reported(run: Starter, client: Client) -> None:
     process = run("import lager, time\nt = time.monotonic()\nlager.pause(timeout=0.3)\nprint(time.monotonic() - t)\n")
     id = client.paused()["id"]
     assert client.resumed(id) == ("timeout", {})
@@ -81,7 +81,7 @@ def test_auto_resume_says_so(run: Starter, client: Client) -> None:
     ("argument", "variable", "expected"),
     [("", "", 300), ("timeout=7", "", 7), ("", "20", 20), ("timeout=7", "20", 7), ("timeout=0", "20", 0), ("", "0", 0)],
 )
-def test_where_the_timeout_comes_from(
+def test_the_timeout_comes_from_the_call_the_variable_or_the_box(
     run: Starter, client: Client, argument: str, variable: str, expected: int
 ) -> None:
     run(f"import lager\nlager.pause({argument})\n", LAGER_BREAKPOINT_TIMEOUT=variable)
@@ -92,13 +92,13 @@ def test_where_the_timeout_comes_from(
 
 
 @pytest.mark.variant
-def test_without_a_limit_it_says_so(run: Starter, client: Client) -> None:
+def test_the_banner_of_a_pause_without_a_timeout_says_so(run: Starter, client: Client) -> None:
     process = run("import lager\nlager.pause(timeout=0)\n")
     process.err.expect("waits until it is resumed")
     client.call("Continue", "s", client.paused()["id"])
 
 
-def test_enter(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
+def test_enter_resumes_a_pause(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("press Enter")
     id = client.paused()["id"]
@@ -157,7 +157,7 @@ def test_the_script_gets_its_own_lines(terminal: TerminalStarter, script: Script
     assert screen.wait() == 0
 
 
-def test_text_is_not_taken_for_enter(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
+def test_text_does_not_resume_a_pause(terminal: TerminalStarter, client: Client, script: ScriptWriter) -> None:
     screen = terminal(LAGER, "python", script(ONE))
     screen.expect("  timeout ")
     screen.type("x = 1\r")

@@ -111,7 +111,7 @@ def test_enter_resumes_a_pause_of_a_bus_that_lager_python_never_reached(
 
 
 @pytest.mark.variant
-def test_what_is_typed_beside_enter_is_not_taken_for_it(
+def test_other_input_is_not_treated_as_enter(
     terminal: TerminalStarter, own_station: Station, client: Client, script: ScriptWriter
 ) -> None:
     screen = terminal(LAGER, "python", script(ALONE.format(timeout=0)))

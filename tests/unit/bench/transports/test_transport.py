@@ -167,7 +167,7 @@ def test_without_an_answer_the_command_is_still_executed(bench: DefaultBench) ->
 
 
 @pytest.mark.parametrize(("name", "request_bytes"), [("psu1", b"*IDN?\n"), ("daq1", TEST_REGISTER)])
-def test_a_cut_connection(bench: DefaultBench, name: str, request_bytes: bytes) -> None:
+def test_a_cut_connection_is_noticed(bench: DefaultBench, name: str, request_bytes: bytes) -> None:
     bench.devices[name].faults.inject(Fault.CUT)
     with connected(bench, name) as connection:
         connection.sendall(request_bytes)

@@ -101,7 +101,7 @@ def test_a_safe_state_disarms_the_watchdog_once_everything_that_it_guards_is_saf
         assert simulated.psu.watchdog.armed is armed
 
 
-def test_a_net_is_safe_also_if_its_watchdog_stays_armed(simulated: Simulated) -> None:
+def test_a_net_is_safe_even_if_its_watchdog_stays_armed(simulated: Simulated) -> None:
     nets = simulated.nets(one=SUPPLY + 'deadman = 30\nsafe = "off"')
     simulated.psu.handle("OUTP:PROT:WDOG ON;:OUTP ON,(@1)")
     simulated.psu.watchdog.arm = lambda armed: None  # type: ignore[method-assign]
