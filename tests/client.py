@@ -83,8 +83,7 @@ class Client:
         return signal.args[1], signal.args[2]
 
     def heard(self, pid: int) -> None:
-        """Wait until the process has taken up what it was told so far: it answers in its turn, if only that it has no
-        such object."""
+        """Wait until the process has handled the messages so far: it answers calls in order, if only with an error."""
 
         async def ask() -> None:
             for name in await self._names_of(pid):

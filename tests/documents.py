@@ -30,7 +30,7 @@ class Step:
         return bool(self.printed) and self.printed[0].startswith(("lager: ", "Error: ", "Call failed: "))
 
     def check(self, code: int, out: str, err: str) -> None:
-        """Held against what really came: the exit code, and of each printed line the first word."""
+        """Compare the step with the real result: the exit code, and the first word of each printed line."""
         assert (code != 0) == self.fails, f"{self.command} ended with {code}:\n{out}{err}"
         missing = [line for line in self.printed if line.split()[0] not in out + err]
         assert not missing, f"{self.command} does not print {missing}:\n{out}{err}"

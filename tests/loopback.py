@@ -58,7 +58,7 @@ main.main()
 
 
 def missing() -> str:
-    """Why there can be no such box here, or nothing."""
+    """Return why there can be no such box here, or an empty text."""
     if SSHD is None or shutil.which("ssh") is None:
         return "a box needs: apt-get install openssh-client openssh-server"
     return "sshd starts as root" if os.geteuid() != 0 else ""

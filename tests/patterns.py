@@ -1,4 +1,4 @@
-"""A pattern that a test must find: where it does not, the failure shows the pattern and the text."""
+"""A pattern that a test must find: if it does not, the failure shows the pattern and the text."""
 
 import re
 

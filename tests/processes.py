@@ -1,4 +1,4 @@
-"""Real processes under test: what they print is waited for, never slept for; what a test starts, it also ends."""
+"""Real processes under test: tests wait for output and never sleep, and end what they start."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ _FAREWELL = 3.0
 
 
 class Gone(AssertionError):
-    """The process ended, or kept silent for too long, before it said what was expected."""
+    """The process ended, or printed nothing for too long, before the expected output."""
 
 
 class Reader:

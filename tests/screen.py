@@ -1,4 +1,4 @@
-"""A terminal of a known size, and what is to be seen on it: an emulator reads what the command writes."""
+"""A terminal of a known size, and its screen: an emulator reads what the command writes."""
 
 import re
 import termios

@@ -1,5 +1,5 @@
-"""`make bench`: what things cost, each beside a floor measured in the same run, and many of them beside the same job
-done with a file that the paused script polls four times a second."""
+"""`make bench`: measures what operations cost, each beside a floor from the same run, and many beside the baseline, a
+file that the paused script polls four times a second."""
 
 import argparse
 import dataclasses
@@ -96,7 +96,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measured(groups: list[str], scale: Scale, failed: list[str]) -> Iterator[Row]:
-    """A group that fails costs nothing but its own rows."""
+    """Measure a group. If it fails, only its own rows are missing."""
     for name in groups:
         began = time.monotonic()
         # Of each group its own, so that none is measured on what another left.
@@ -116,13 +116,13 @@ def _measured(groups: list[str], scale: Scale, failed: list[str]) -> Iterator[Ro
 
 
 def _say(progress: str) -> None:
-    """What was measured last, in the one line of a terminal."""
+    """Show the last measurement in one line of the terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{progress[:78]}", end="", file=sys.stderr, flush=True)
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Return a description of the machine on which the figures were measured."""
     broker = subprocess.run(["dbus-daemon", "--version"], capture_output=True, text=True, check=True).stdout
     return {
         "date": time.strftime("%Y-%m-%d"),

@@ -1,4 +1,4 @@
-"""What a box costs that is behind ssh: this machine, through a real ssh and sshd, so that the network costs nothing."""
+"""The costs of a box behind ssh: this machine, through a real ssh and sshd, so that the network costs nothing."""
 
 import os
 import subprocess

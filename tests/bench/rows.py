@@ -62,7 +62,7 @@ def resumes(one: Client, process: Process, rounds: int) -> list[float]:
 
 
 def resume_beside_raw_call(station: Station, scale: Scale) -> Iterator[Row]:
-    """The same beside a raw call that the script makes, by turns: whatever else the machine does is in both."""
+    """The same beside a raw call that the script makes, by turns, so that other load of the machine affects both."""
     with client(station) as one, running(station, ASKING, str(scale.rounds)) as process:
         took, raw = zip(*_resumed(one, process, scale.rounds), strict=True)
     floor = times(list(raw))
@@ -169,7 +169,7 @@ def lager_python(station: Station, rounds: int) -> list[float]:
 
 
 def loops(station: Station, scale: Scale) -> Iterator[Row]:
-    """Plain and ours by turns, so that whatever else the machine does is in both."""
+    """Measure plain Python and lager by turns, so that other load of the machine affects both."""
     script = station.folder / "loop.py"
     script.write_text(WORKING)
     plain, ours = [], []

@@ -1,4 +1,4 @@
-"""How much is measured: all of it, a quick look, or next to nothing, so that a test can run every row."""
+"""How much is measured: everything, a quick sample, or almost nothing, so that a test can run every row."""
 
 from dataclasses import dataclass
 

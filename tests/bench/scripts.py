@@ -67,7 +67,7 @@ def client(station: Station) -> Iterator[Client]:
 
 @contextmanager
 def own_station() -> Iterator[Station]:
-    """One that has seen nothing before: no memory is used, and no answer owed."""
+    """Return a new station: it has used no memory and owes no answer."""
     with TemporaryDirectory(prefix="lager-bench-", dir="/tmp") as folder:
         station = Station(Path(folder))
         try:

@@ -61,7 +61,7 @@ def rows(station: Station, scale: Scale) -> Iterator[Row]:
 
 
 def _through(one: Client, rounds: int) -> list[float]:
-    """Ask for the voltage through the pause that stands, and resume it."""
+    """Read the voltage through the pause, and resume it."""
     id = one.paused()["id"]
     key = next(lease["instrument"] for lease in one.call("List", name=INSTRUMENTS) if id in lease["pauses"])
 

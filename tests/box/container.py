@@ -53,7 +53,7 @@ _MASKED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-time
 
 
 def missing() -> str:
-    """Why no box can be booted here, or nothing."""
+    """Return why no box can be booted here, or an empty text."""
     if os.geteuid() != 0:
         return "a box is booted as root"
     commands = {
@@ -162,7 +162,7 @@ class Process:
         self.popen.stdin.flush()
 
     def until(self, pattern: str, timeout: float = COMMAND_SECONDS) -> re.Match[str]:
-        """The first of the lines not seen yet that has `pattern`."""
+        """Return the first of the unread lines that matches `pattern`."""
         ends = time.monotonic() + timeout
         while True:
             try:
@@ -286,7 +286,7 @@ def _own_cgroups(name: str) -> Iterator[list[Path]]:
 
 
 def _stage(staged: Path) -> None:
-    """What the box has that this machine has not."""
+    """Create the files that the box has and this machine does not have."""
     system = staged / "etc" / "systemd" / "system"
     system.mkdir(parents=True)
     for unit in _MASKED:
@@ -342,7 +342,7 @@ def _everybody_reads(path: Path) -> bool:
 
 
 def _interpreter_bind() -> list[str]:
-    """A Python in somebody's home is bound to where everybody in the box can read it."""
+    """Bind a Python in a home folder to a place where every user of the box can read it."""
     base = Path(sys.base_prefix)
     return [] if _everybody_reads(base) else [f"--bind-ro={base}:{_MOVED}"]
 

@@ -1,5 +1,5 @@
-"""Where coverage is measured, what runs in a box is measured too: each Python there begins with a line of ours, and at
-the end its data is brought to where that of the tests is."""
+"""If coverage is measured, processes in a box are measured too: each Python there begins with a line of the tests, and
+at the end its data is copied to that of the tests."""
 
 import os
 import shutil

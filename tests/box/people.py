@@ -42,7 +42,7 @@ class Paused:
     run_id: str
 
     def goes_on(self) -> str:
-        """The line that says why; AssertionError where the script stays where it is."""
+        """Return the line that says why the script resumed. Raises AssertionError if the script stays paused."""
         why = self.process.until(rf"lager: {self.id} (.*)")[1]
         self.process.until("went on")
         assert self.process.ended() == 0
@@ -66,7 +66,7 @@ def start(
 
 
 def write_scripts(box: Box) -> None:
-    """What `start` runs, for whoever has to have it there before."""
+    """Write the scripts that `start` runs, for tests that need them earlier."""
     if not (box.root / HOLDER.lstrip("/")).exists():
         box.write(SCRIPT, _TEXT)
         box.write(HOLDER, _HOLDING)
@@ -127,7 +127,7 @@ def held(box: Box) -> dict[str, dict[str, object]]:
 
 @contextlib.contextmanager
 def configured(box: Box, text: str, reload: bool = True) -> Iterator[None]:
-    """Inside, lagerd.toml says this; lagerd is told at the beginning and at the end."""
+    """Change lagerd.toml inside the block; lagerd is reloaded at the beginning and at the end."""
 
     def say(what: str) -> None:
         box.write("/etc/lager/lagerd.toml", what)

@@ -1,4 +1,4 @@
-"""Which files of a box are not this machine's, and what tells one state of them from another."""
+"""Lists the files of a box that are not this machine's, so that two states can be compared."""
 
 import os
 import re

@@ -51,8 +51,8 @@ def shared_station() -> Iterator[Station]:
 
 @pytest.fixture
 def own_station(request: pytest.FixtureRequest) -> Iterator[Station]:
-    """A broker and a lagerd for one test alone, to be killed as it likes. Its parameter is another command that starts
-    lagerd, as one whose limits are shorter."""
+    """A broker and a lagerd for one test alone, which may kill them. The parameter is another command that starts
+    lagerd, for example with shorter limits."""
     with _short_folder() as folder:
         station = Station(Path(folder), getattr(request, "param", (LAGERD,)))
         yield station
@@ -68,7 +68,7 @@ def janitor(shared_station: Station) -> Iterator[Client]:
 
 @pytest.fixture
 def station(request: pytest.FixtureRequest) -> Station:
-    """The station of the test: its own where it asks for one, else the shared one, where nothing is paused any more."""
+    """The station of the test: its own if it asks for one, else the shared one, where nothing is paused any more."""
     if "own_station" in request.fixturenames:
         found = request.getfixturevalue("own_station")
     else:

@@ -104,7 +104,7 @@ def memory(pid: int) -> int:
 
 
 def say(station: Station, words: list[tuple[bytes, int]], times: int) -> None:
-    """Everything, so many times; from another connection each time, and wherever the broker hangs up."""
+    """Send everything a number of times, from a new connection each time and whenever the broker hangs up."""
     with open(os.devnull, "rb") as null:
         for _ in range(times):
             raw = Raw(station.address)
@@ -214,7 +214,7 @@ QUEUED = 200  # all in the socket of lagerd, which takes some 270, with the call
 @pytest.mark.xdist_group("hostile")
 @pytest.mark.parametrize("kind", ["cheap", "pause", "consoles", "claims"])
 def test_a_flood_is_served_after_other_callers(station: Station, client: Client, kind: str) -> None:
-    """So many calls were there before another's Continue, and few of them are answered ahead of it."""
+    """Many calls arrived before another caller's Continue, and only a few of them are answered before it."""
     answer = client.start(client.bus.call(NAME, TO["path"], "Pause", "a{sv}", {"id": "feed0001"}))
     client.paused()
     client.call("Extend", "sd", "feed0001", 0.0)
@@ -282,7 +282,7 @@ def test_a_call_that_is_too_long_is_refused(raw: Raw, unharmed: Callable[[], Non
 def test_a_message_of_32_mb_is_refused_without_being_parsed(
     station: Station, raw: Raw, client: Client, unharmed: Callable[[], None]
 ) -> None:
-    """By its header: it costs lagerd neither the memory of its text nor the time of parsing it."""
+    """lagerd refuses it by its header, and uses neither memory nor time for its text."""
     status = Path(f"/proc/{station.lagerd.pid}/status")
 
     def peak() -> int:

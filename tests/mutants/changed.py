@@ -17,7 +17,7 @@ _VARIABLE = "LAGER_MUTANT"
 
 
 def change(module: str, mutation: Mutation) -> None:
-    """Have this process, and each Python that it starts, import the module with this change."""
+    """Make this process, and each Python that it starts, import the module with this change."""
     os.environ[_VARIABLE] = f"{module}:{mutation.number}"
     here = [str(Path(__file__).with_name("startup")), str(ROOT), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, here))

@@ -1,4 +1,4 @@
-"""Where a bench can be hurt: the modules whose every change a test should notice, and the tests that should."""
+"""The modules in which a fault can damage a bench: a test should notice every change in them; and these tests."""
 
 _DRIVERS = "lager_runtime/lager/instruments/drivers"
 

@@ -111,7 +111,7 @@ def _places(node: ast.AST, where: str = "") -> Iterator[_Place]:
 
 
 def _is_told(node: ast.AST) -> bool:
-    """Whether a node says something to people or to the type checker alone."""
+    """Return whether a node is only for people or for the type checker."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "TypeVar":
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

@@ -1,4 +1,4 @@
-"""From a desk to a bench, over a real network with a real sshd: what the README tells, and what goes wrong."""
+"""From a desk to a bench, over a real network with a real sshd: the commands of the README, and failures."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What people and scripts do all day, each at random."""
+"""The usual actions of people and scripts, chosen at random."""
 
 import signal
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The client's end of a console, which may come and go as it likes."""
+"""The client's end of a console, which may connect and leave at any time."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ class Console:
         self.closed = False
 
     async def evaluate(self, source: str) -> str:
-        """What came of it: done, or closed where the console ends before."""
+        """Return the result: done, or closed if the console ends before."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             try:

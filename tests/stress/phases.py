@@ -1,5 +1,5 @@
-"""The phases of the stress run: the usual mix, and one fault in the midst of it. After each the world is put in order,
-and everything must be as it was before."""
+"""The phases of the stress run: the usual mix, with one fault during it. After each phase all faults are repaired, and
+everything must be as before."""
 
 import asyncio
 import signal
@@ -103,7 +103,7 @@ async def run(world: World, name: str) -> None:
 
 
 async def put_in_order(world: World) -> None:
-    """Every fault is over, every pause resumed, every instrument given back, everybody there again."""
+    """End every fault, resume every pause, release every instrument, and restart all participants."""
     world.ledger.note("put in order")
     world.lagerd_signal(signal.SIGCONT)
     for script in world.scripts:
@@ -141,7 +141,7 @@ async def resume_and_release(world: World) -> None:
 
 
 async def check(world: World) -> None:
-    """Nothing is paused or held; signals, log and the scripts agree; nothing is left that was not there before."""
+    """Check that nothing is paused or held, that signals, log and scripts agree, and that nothing remains."""
     if paused := await world.call("List"):
         raise Broken(f"lagerd has pauses that no script has: {paused}")
     await world.until(lambda: world.call("List", name=INSTRUMENTS), lambda held: not held, "instruments held")

@@ -68,7 +68,7 @@ class Script:
             os.kill(self.pid, number)
 
     async def die(self) -> None:
-        """Kill the script; until this very moment it held what it held."""
+        """Kill the script; it held its instruments until this moment."""
         now = time.monotonic()
         self.send_signal(signal.SIGKILL)
         async with asyncio.timeout(_PATIENCE):

@@ -68,7 +68,7 @@ class World:
         self.baseline = await self.held_by_lagerd()
 
     async def close(self) -> None:
-        """End whatever is there, however it is there."""
+        """End all processes, in whatever state they are."""
         with contextlib.suppress(ProcessLookupError):
             self.lagerd_signal(signal.SIGCONT)
         for task in self._tasks:
@@ -257,7 +257,7 @@ class World:
         return text
 
     async def until(self, look: Callable[[], Awaitable[Any]], well: Callable[[Any], bool], what: str) -> None:
-        """Look again, after asking lagerd something, until all is well; Broken where that does not come."""
+        """Check again after each call to lagerd until the check passes. Raises Broken if it never does."""
         end = time.monotonic() + _SETTLING
         while not well(seen := await look()):
             if time.monotonic() > end:

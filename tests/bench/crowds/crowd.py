@@ -50,7 +50,7 @@ for name in range(int(sys.argv[1])):
 
 
 class Crowd:
-    """So many threads in each of so many runs, all paused."""
+    """A number of threads in each of a number of runs, all paused."""
 
     def __init__(self, one: Client, own: ExitStack, station: Station, processes: int, threads: int) -> None:
         self._one = one

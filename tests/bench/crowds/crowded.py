@@ -77,7 +77,7 @@ def _idle(seconds: float, *groups: list[int]) -> list[float]:
 
 
 def _resumes(one: Client, station: Station, rounds: int) -> tuple[list[float], list[float]]:
-    """From the start of Continue until its answer, and until the next statement of the script."""
+    """Measure from the start of Continue until its answer, and until the next statement of the script."""
     answers, statements = [], []
 
     async def go_on(id: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Rows about a client that floods lagerd, and how long another's Continue takes meanwhile.
+"""Rows about a client that floods lagerd, and the time of another client's Continue meanwhile.
 
 The floor is a call of the broker itself, which the flood goes through, too. Nobody listens to what the flood makes
 lagerd tell everybody: on a small machine the listeners would be measured, and not what they listen to.

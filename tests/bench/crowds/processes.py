@@ -1,4 +1,4 @@
-"""What the kernel knows of processes; plain enough to be copied into a box."""
+"""Reads the kernel's data about processes; simple enough to be copied into a box."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a measurement gives, and how it is shown."""
+"""The result of a measurement, and its formatting."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ class Figures:
 class Row:
     """A measured figure, its floor, and the same figure with a polled file, if they exist.
 
-    `pauses` is how many stood meanwhile; rows of one name differ in it.
+    `pauses` is how many pauses there were meanwhile; rows with one name differ in it.
     """
 
     name: str
@@ -65,7 +65,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def short(value: float) -> str:
-    """Three digits, which is more than a measurement is worth."""
+    """Return three digits, which is more than the precision of a measurement."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

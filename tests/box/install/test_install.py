@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(clean_box: Box) -> tuple[Any, str]:
-    """What was there before, and what install said."""
+    """Return the files from before the installation, and the output of the installation."""
     before = tree(clean_box)
     said = container.install(clean_box)
     return before, said

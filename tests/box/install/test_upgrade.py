@@ -12,7 +12,7 @@ PREVIOUS = Path(__file__).with_name("lager_box-0.21.0-py3-none-any.whl")
 
 
 def change_to(box: Box, wheel: Path) -> None:
-    """What an administrator types: install the wheel, install the units, restart."""
+    """Run the commands of an administrator: install the wheel, install the units, restart."""
     target = box.root / "opt" / "other" / wheel.name
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(wheel.read_bytes())

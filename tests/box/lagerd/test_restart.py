@@ -1,4 +1,4 @@
-"""lagerd ends in every possible way, and no pause is lost."""
+"""lagerd ends in many ways, and no pause is lost."""
 
 import contextlib
 import time
@@ -30,7 +30,7 @@ def crowd(box: Box) -> Iterator[list[Any]]:
 
 @pytest.fixture
 def same(box: Box, crowd: list[Any]) -> Iterator[None]:
-    """All that was paused or held before the test is so after it, with the same timeouts."""
+    """Check that all scripts and instruments are paused or held after the test as before it, with the same timeouts."""
     # The time is taken right behind the list, as it is behind the second one.
     before, at, leases = listed(box), time.monotonic(), held(box)
     assert before.keys() >= {script.id for script in crowd}
@@ -88,7 +88,7 @@ def test_systemd_never_gives_up_a_crash_loop(box: Box) -> None:
 
 @pytest.fixture
 def impatient(box: Box) -> Iterator[None]:
-    """The watchdog bites after a second."""
+    """Set the watchdog to expire after a second."""
     drop_in = box.write("/run/systemd/system/lagerd.service.d/watchdog.conf", "[Service]\nWatchdogSec=1\n")
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "restart", "lagerd")

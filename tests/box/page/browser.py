@@ -26,7 +26,7 @@ _FRAMES = """() => {
 
 
 def missing() -> str:
-    """Why no browser can be started here, or nothing."""
+    """Return why no browser can be started here, or an empty text."""
     absent = [] if shutil.which("chromium") else ["chromium"]
     absent += [] if Path("/usr/share/cockpit/shell").is_dir() else ["cockpit-ws", "cockpit-bridge", "cockpit-system"]
     return f"the page needs: apt-get install {' '.join(absent)}" if absent else ""

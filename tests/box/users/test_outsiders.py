@@ -1,4 +1,4 @@
-"""What those who are not in the group, and forgers, cannot do, and what listens at all."""
+"""Users outside the group, and forged messages, have no effect; and which sockets listen."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A box in use: who resumes, inspects and ends whose script."""
+"""A box in use: which users may resume, inspect and end the scripts of others."""
 
 from tests.box.container import Box
 from tests.box.people import call, listed, paused, records, restart_polkit

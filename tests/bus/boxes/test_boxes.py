@@ -1,4 +1,4 @@
-"""Which box a command goes to, what a box may be called, and what is said where it cannot be used."""
+"""The box of a command, valid names of boxes, and the errors of a box that cannot be used."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""A command with --box is the command itself: its arguments, streams, signals and exit code, through a real ssh."""
+"""A command with --box behaves like the command itself: arguments, streams, signals and exit code, through a real
+ssh."""
 
 import contextlib
 import hashlib
@@ -208,7 +209,7 @@ sys.stdout.buffer.write(greeting("1") + head(FrameKind.DATA, Stream.OUT, len(dat
 
 @pytest.mark.variant
 def test_received_output_is_written_after_the_connection_is_lost(start: Starter, near: Loopback) -> None:
-    """All has arrived and is not read yet, as in a pager that a user looks at for long."""
+    """All output has arrived but is not read yet, as in a pager that a user reads for a long time."""
     near.answering(ENDS)
     process = start(LAGER, "history", "--box", "other")
     process.out.expect("x")

@@ -1,4 +1,4 @@
-"""The files of a run on a box, through a real ssh: they are there, the results come back, and nothing stays."""
+"""The files of a run on a box, through a real ssh: they arrive, the results come back, and nothing remains."""
 
 import contextlib
 import hashlib

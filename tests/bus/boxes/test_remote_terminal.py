@@ -1,4 +1,4 @@
-"""A terminal here is a terminal on the box, and it is given back as it was, however the command ends."""
+"""A terminal here is a terminal on the box, and it is restored, however the command ends."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Groups and patterns of boxes: what reads shows one table, and what acts does so on all of them."""
+"""Groups and patterns of boxes: commands that read show one table, and commands that act do so on all boxes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A look into a paused script over the bus, without attaching."""
+"""Inspecting a paused script over the bus, without attaching."""
 
 import json
 import os

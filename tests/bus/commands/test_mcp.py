@@ -1,4 +1,4 @@
-"""`lager mcp`, with the client of the SDK: it looks; it acts only as far as it may; records say that it was there."""
+"""`lager mcp`, with the client of the SDK: it reads, acts only as far as it is allowed, and is named in records."""
 
 import asyncio
 import contextlib
@@ -168,7 +168,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def odd(chance: Any, known: Any) -> Any:
-    """Return a random argument: what may be one, and what is not."""
+    """Return a random argument, valid or not."""
     return chance.choice(
         [
             lambda: chance.choice(known),

@@ -42,7 +42,7 @@ def pause(start: Starter, script: ScriptWriter, client: Client) -> Callable[...,
 
 @pytest.fixture
 def own(own_station: Station) -> Station:
-    """What is here is all there is."""
+    """No other boxes and configuration are known."""
     return own_station
 
 

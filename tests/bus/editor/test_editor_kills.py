@@ -1,4 +1,4 @@
-"""Whatever is killed at whatever message of an editor, the script stays as it was and the others end or go on."""
+"""Whatever is killed at any message of an editor, the script stays as it was, and the others end or continue."""
 
 import contextlib
 import os

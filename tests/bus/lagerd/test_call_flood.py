@@ -1,4 +1,4 @@
-"""One user who calls without end is refused after a while, and pauses and resumes as ever soon after."""
+"""A user who calls without end is refused after some time, and can pause and resume as usual soon after."""
 
 import asyncio
 from typing import Any

@@ -76,7 +76,7 @@ async def _crowd(address: str, watcher: Bus, count: int) -> None:
 def test_as_many_connections_pause_as_the_bus_allows_with_512_match_rules_for_each(
     limited: Callable[[Mapping[str, int]], Station], count: int
 ) -> None:
-    """Whose end is noticed, the ones and the others."""
+    """lagerd notices the ends of all of them."""
     station = limited({"max_connections_per_user": 1000})
 
     async def work() -> None:

@@ -134,7 +134,7 @@ def test_a_deadline_after_the_bus_was_left_ends_nothing(own_station: Station) ->
 
 
 def test_a_stop_signals_no_timeout_twice(own_station: Station, client: Client) -> None:
-    """Pauses end at every moment around the stop; each end in the log was also signalled."""
+    """Pauses end at every moment around the stop; each end in the log also had its signal."""
     lagerd = own_station.lagerd
     for n in range(60):
         details = {"id": f"{n:08x}", "timeout": 0.2 + n / 1000}

@@ -1,4 +1,4 @@
-"""lagerd dies, comes back or stays away while scripts are paused: no pause is lost, and none lasts forever."""
+"""lagerd crashes, returns or stays away while scripts are paused: no pause is lost, and none lasts forever."""
 
 import os
 import queue
@@ -192,7 +192,7 @@ def test_a_script_that_has_resumed_does_not_pause_again_at_the_next_lagerd(
 
 @pytest.mark.variant
 def test_an_early_continue_waits_for_the_script(run: Starter, client: Client, own_station: Station) -> None:
-    """The script is stopped while lagerd starts, so that it certainly comes late."""
+    """The script is stopped while lagerd starts, so that it is certainly late."""
     process = run(ONE)
     pause = client.paused()
     os.kill(pause["pid"], signal.SIGSTOP)
@@ -216,7 +216,7 @@ def test_a_script_resumes_at_its_timeout_if_lagerd_never_comes_back(
 
 
 def test_the_deadline_is_reached_while_lagerd_is_away(run: Starter, client: Client, own_station: Station) -> None:
-    """A lagerd that comes within the grace ends it as it would have: its time was over."""
+    """A lagerd that starts within the grace period ends the pause as a timeout."""
     process = run("import lager\nlager.pause(timeout=0.3)\nprint('went on')\n")
     id = client.paused()["id"]
     own_station.kill_lagerd()

@@ -1,4 +1,4 @@
-"""What people are told, by real servers that get it, from the real bus."""
+"""The messages that people get, with real servers and the real bus."""
 
 import os
 import socket

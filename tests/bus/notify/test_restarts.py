@@ -1,4 +1,4 @@
-"""Nothing is told twice and nothing open is lost, whoever is killed."""
+"""No message is sent twice and none about an open pause is lost, whatever is killed."""
 
 import os
 import signal

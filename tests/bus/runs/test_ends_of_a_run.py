@@ -1,4 +1,4 @@
-"""However `lager python` ends before its script has: the script tidies up, and nothing that it started is left."""
+"""However `lager python` ends before its script: the script cleans up, and no process that it started remains."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What waits makes no noise: no wake-ups, no network, no files, nothing imported that is not needed."""
+"""A waiting process does nothing: no wake-ups, no network, no files, no unneeded imports."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What everybody saw, and what must be true of it."""
+"""The events that all participants saw, and the invariants that must hold."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The simulator held to the exchanges that were written, from the manuals, for the drivers.
+"""Compares the simulator with the exchanges that were written from the manuals for the drivers.
 
 Each request of a scenario is put to a fresh simulated instrument, and what it answers must look like what the manual
 answers: the same number of fields, numbers in the place of numbers, the same words. What is measured and what was

@@ -1,4 +1,4 @@
-"""What a row says of a box whose command failed."""
+"""The row of a box whose command failed."""
 
 from typing import Any
 

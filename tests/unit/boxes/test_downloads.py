@@ -1,4 +1,4 @@
-"""What a run wrote and comes back: which files, under which names, and never over or beside anything else."""
+"""The download of a run's files: which files, under which names, and never outside the folder."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The other end of a session, which may say anything."""
+"""The other end of a session may send anything."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""What is sent with a run, under which names, and that it arrives as it was; what may not be sent, and what it says."""
+"""The upload of a run's files: which files, under which names, unchanged; and the errors for files that cannot be
+sent."""
 
 import io
 import os

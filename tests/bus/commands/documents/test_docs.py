@@ -34,7 +34,7 @@ SAVED = [
 class Desk:
     """A user who types what a page says, beside a script that is paused whenever the page mentions one.
 
-    What else pauses meanwhile is let go on at once.
+    All other pauses are resumed at once.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Who gets a console: the script's user and root. Other users are made with setpriv, which takes root."""
+"""Who gets a console: the script's user and root. setpriv runs commands as other users, which requires root."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ NAME, PATH = "com.lager.Breakpoints", "/com/lager/Breakpoints"
 
 @pytest.fixture
 def busctl_as(own_station: Station, start: Starter) -> Callable[..., Any]:
-    """Start busctl as another user. The station is the test's own: its folder is opened to everybody."""
+    """Start busctl as another user. The station is the test's own: every user may access its folder."""
     own_station.folder.chmod(0o711)
     (own_station.folder / "bus").chmod(0o666)
 

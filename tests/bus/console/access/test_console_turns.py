@@ -21,7 +21,7 @@ NOTHING_WAITS = 2.0
 
 
 def queued(console: Any, statement: Any) -> None:
-    """Send a statement that has to wait. Return once it has come: a later question is answered at once."""
+    """Send a statement that has to wait. Return once it has arrived: a later query is answered at once."""
     console.send(eval=statement)
     console.send(ask=0, complete="se")
     console.until("answer")

@@ -1,4 +1,4 @@
-"""Steps on a terminal: where the script is paused again is to be seen, and while it runs the keys are its own."""
+"""Steps on a terminal: it shows where the script is paused again, and while the step runs the script gets the keys."""
 
 import os
 import re

@@ -18,7 +18,7 @@ from tests.station import Station
 
 
 class P100(Keithley2200):
-    """An instrument that lager does not know, with the commands that the page on drivers shows."""
+    """An instrument without a driver of lager, with the commands that the page on drivers shows."""
 
     model = "P100"
     identity = "ACME,P100,1,1.0"

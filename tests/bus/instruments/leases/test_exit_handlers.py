@@ -1,4 +1,4 @@
-"""What a script does with its nets when it ends: in its exit handlers, whenever they were registered."""
+"""The nets of a script at its end: in its exit handlers, whenever they were registered."""
 
 import sys
 

@@ -110,7 +110,7 @@ def test_one_holder_until_it_releases(hold: Callable[..., Any], client: Client, 
 
 
 def test_a_lease_that_its_holder_has_unlocked_is_not_listed(client: Client, key: str) -> None:
-    """As in the moment before lagerd hears of a release."""
+    """This is the state just before lagerd is told of a release."""
     lease = claim(client, key)
     assert key in leases(client)
     fcntl.flock(lease, fcntl.LOCK_UN)
@@ -409,7 +409,7 @@ def test_the_lease_is_a_lock_that_cannot_be_written(client: Client, key: str) ->
 def test_two_hundred_processes_take_turns_in_order(
     start: Starter, script: ScriptWriter, client: Client, tmp_path: Path, key: str
 ) -> None:
-    """Never two at once, none starves, and first come, first served."""
+    """Never two hold it at once, none starves, and they are served in the order of their claims."""
     gate = claim(client, key)
     everyone = start(sys.executable, script(TURNS.replace("KEY", key)), str(tmp_path / "shared"))
     came = [queued(client, key) for _ in range(200)]

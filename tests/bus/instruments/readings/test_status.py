@@ -1,4 +1,4 @@
-"""`lager status`: the whole bench on one screen, read without disturbing anybody."""
+"""`lager status`: the whole bench on one screen, read without disturbing other users."""
 
 import json
 import re

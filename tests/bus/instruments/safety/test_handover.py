@@ -1,4 +1,4 @@
-"""While there is no lagerd, and from one to the next: no safe state is forgotten, and none is set twice."""
+"""While lagerd is not running, and from one lagerd to the next: no safe state is forgotten, and none is set twice."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def test_a_script_that_dies_while_no_lagerd_runs_is_found_by_the_next_one(
 
 
 def made_safe_without_lagerd(station: Station, holder: Callable[..., Any], nets: SafeBench, client: Client) -> None:
-    """A script is killed, and its output goes off, while there is no lagerd; the next lagerd has told of it."""
+    """A script is killed and its output goes off while lagerd is not running; the next lagerd has reported it."""
     process = holder()
     until_kept_ready(station)
     station.kill_lagerd()

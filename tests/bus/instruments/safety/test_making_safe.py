@@ -1,4 +1,4 @@
-"""A script that is killed leaves its nets in their safe state before anybody else has the instrument."""
+"""The nets of a killed script are set to their safe state before another process gets the instrument."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`lager off`, the red button: what it switches off, what it leaves, and what it says of both."""
+"""`lager off`: what it switches off, what it leaves on, and what it reports."""
 
 import json
 import re

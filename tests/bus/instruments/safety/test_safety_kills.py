@@ -1,4 +1,4 @@
-"""Kills at random, with outputs on: whatever dies, and in whichever order, nothing stays on."""
+"""Random kills with outputs on: whatever is killed, and in whichever order, nothing stays on."""
 
 import contextlib
 import os
@@ -64,7 +64,8 @@ class Kills:
         (folder / "hold.py").write_text(HOLD)
 
     def once(self) -> None:
-        """Start a script, kill what fate wants, and see the output off before anybody else holds the instrument."""
+        """Start a script, kill random processes, and check that the output is off before another process holds the
+        instrument."""
         with contextlib.closing(self._script()) as script:
             script.out.expect("on\n")
             assert self.nets.is_on()

@@ -51,7 +51,7 @@ def key_of(client: Client, name: Any) -> Any:
 
 
 def at_the_instrument(station: Station, command: Any, name: Any = "psu1") -> None:
-    """Send a command to a simulated instrument, as somebody who turns its knob."""
+    """Send a command to a simulated instrument, like a person who turns its knob."""
     nets = tomllib.loads(Path(station.env["LAGER_NETS"]).read_text())
     _, host, port, _ = nets["instruments"][name]["address"].split("::")
     with socket.create_connection((host, int(port))) as instrument, instrument.makefile("rw") as lines:

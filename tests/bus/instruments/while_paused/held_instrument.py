@@ -1,4 +1,4 @@
-"""An instrument that keeps silent at one question."""
+"""An instrument that does not answer one query."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ from tests.processes import PATIENCE
 
 
 class HeldInstrument:
-    """A DP821 that does not answer the first question that matches `held`, until it is told to."""
+    """A DP821 that does not answer the first query that matches `held`, until it is told to."""
 
     ANSWERS: ClassVar = {
         "*IDN?": "RIGOL TECHNOLOGIES,DP821,DP8B1,00.01.14", ":SYST:ERR?": '0,"No error"', ":OUTP? CH1": "ON",

@@ -1,4 +1,4 @@
-"""What differs at the resume from what was read at the pause, although no change was reported."""
+"""Settings that differ between the pause and the resume although no change was reported."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ print("goes on", flush=True)
 
 @pytest.fixture
 def silent_at(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Make the instrument of supply2 one that keeps silent at a question, until it is told to go on."""
+    """Make the instrument of supply2 one that does not answer a query until it is told to."""
     made = []
 
     def make(question: Any, timeout: Any) -> HeldInstrument:

@@ -77,7 +77,7 @@ def test_a_reading_is_made_inside_the_paused_script_and_says_so(
 
 @pytest.fixture
 def slow(station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldInstrument]:
-    """A bench of one instrument that keeps silent at the voltage that it measures."""
+    """A bench of one instrument that does not answer the query for its voltage."""
     instrument = HeldInstrument(":MEAS:ALL? CH1")
     nets = tmp_path / "slow.toml"
     nets.write_text(

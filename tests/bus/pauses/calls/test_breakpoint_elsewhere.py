@@ -1,4 +1,4 @@
-"""breakpoint() where something else wants to have it: a Jupyter kernel, debugpy, and a Python without lager."""
+"""breakpoint() where another tool also defines it: a Jupyter kernel, debugpy, and a Python without lager."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a script may choose to happen at the deadline of a pause: on_timeout."""
+"""on_timeout: what a script chooses for the timeout of a pause."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""A requested pause: the script listens for it, and is plain Python until then."""
+"""A requested pause: the script listens for it, and behaves like plain Python until then."""
 
 import json
 import os
@@ -23,7 +23,7 @@ WAITING = READY + "import threading\nthreading.Event().wait()\n"
 
 
 def asked(process: Any) -> int:
-    """Ask the script that has just said its pid; the pid."""
+    """Request a pause of the script that has just printed its pid; return the pid."""
     pid = int(process.out.expect("\n"))
     os.kill(pid, signal.SIGURG)
     return pid

@@ -1,4 +1,5 @@
-"""lager python --pause-on-error: what nothing will catch pauses where it was raised, and nothing else does."""
+"""lager python --pause-on-error: an error that nothing will catch pauses where it was raised, and no other error
+does."""
 
 import os
 import signal

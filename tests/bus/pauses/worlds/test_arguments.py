@@ -1,4 +1,4 @@
-"""pause() with whatever a script or its environment gives it: it pauses, or says why not, and the script continues."""
+"""pause() with any arguments and environment: it pauses, or says why not, and the script continues."""
 
 from pathlib import Path
 from typing import Any

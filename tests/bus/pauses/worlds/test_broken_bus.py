@@ -103,7 +103,7 @@ def test_a_bus_whose_queue_is_full(start: Any, script: Any) -> None:
 
 
 def test_the_bus_dies_while_paused(start: Any, script: Any, client: Any, own_station: Any) -> None:
-    """It lasts until its timeout, and what the script chose for that happens."""
+    """The pause lasts until its timeout, and then does what the script chose."""
     text = "import lager\nlager.pause(timeout=0, on_timeout={!r})\nlager.pause()\nprint('went on')\n"
     runs = {way: start(LAGER, "python", script(text.format(way), f"{way}.py")) for way in ("resume", "raise", "exit")}
     pauses = [client.paused() for _ in runs]

@@ -33,7 +33,7 @@ def test_where_the_stack_is_full_it_pauses_and_leaves_the_limit(run: Any, client
 
 @pytest.mark.variant
 def test_where_the_stack_is_fuller_than_any_call_takes_the_script_hears_of_it(run: Any) -> None:
-    """As of each other function that it would call there; nothing is passed over without a word."""
+    """It gets an error, as from each other function that it would call there."""
     process = run(
         "import sys, lager\n"
         "def down(calls):\n"
@@ -82,7 +82,7 @@ def test_a_function_of_atexit_pauses(run: Any, client: Any, call: Any) -> None:
 
 
 def test_a_thread_that_pauses_where_there_are_no_more_threads_can_be_waited_for(run: Any) -> None:
-    """Of the stacks that the script wants, none has room."""
+    """No thread can start with the stack size that the script has set."""
     process = run(
         "import lager, resource, threading\n"
         "def work():\n"

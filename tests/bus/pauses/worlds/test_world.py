@@ -1,4 +1,4 @@
-"""A pause needs nothing of the script's world: whatever the script does to it, before its first pause or later."""
+"""A pause does not depend on the script's modules, whatever the script changes before its first pause or later."""
 
 import sys
 from pathlib import Path

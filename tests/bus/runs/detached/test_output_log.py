@@ -1,4 +1,4 @@
-"""The output of a detached run, for who comes back to it: every byte, in order, from whenever it is read."""
+"""The output of a detached run for a later reader: every byte, in order, whenever it is read."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from tests.processes import LAGER, PATIENCE
 def test_a_late_reader_gets_every_line_once_and_in_order(
     runs: Runs, script: ScriptWriter, tmp_path: Path, start: Starter, lines: int
 ) -> None:
-    """Who comes back in the midst of them sees them all, and the end of the run."""
+    """A reader that starts in the middle of the output gets all lines, and the end of the run."""
     text = f"""
 import sys, os
 for n in range(0, {lines}, 1000):

@@ -1,4 +1,4 @@
-"""What is known of any run, and for how long; and what is found by its id."""
+"""The records of runs: how long they are kept, and which run an id means."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def on_a_small_disk(runs: Runs, start: Callable[..., Process], commands: str) ->
 
 @needs_a_disk
 def test_a_run_ends_on_a_full_disk(runs: Runs, start: Starter, script: ScriptWriter, tmp_path: Path) -> None:
-    """Neither from the end of its time, nor from being written down."""
+    """A full disk prevents neither its end nor the record of it."""
     name = tmp_path / script("import signal\nsignal.pause()\n")
     out = on_a_small_disk(
         runs,

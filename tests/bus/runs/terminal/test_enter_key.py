@@ -23,7 +23,7 @@ print("got", input())
 
 
 class Lagerd:
-    """Owns the name, and keeps what it is called with, but for who calls unless it `keeps_all`."""
+    """Owns the name, and keeps the calls that it gets, without Identify unless it `keeps_all`."""
 
     keeps_all = False
 

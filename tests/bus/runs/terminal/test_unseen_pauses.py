@@ -1,4 +1,4 @@
-"""lager python tells of a pause on the terminal where its banner does not come there, and only then."""
+"""lager python announces a pause on the terminal if its banner does not appear there, and only then."""
 
 from collections.abc import Callable
 from typing import Any

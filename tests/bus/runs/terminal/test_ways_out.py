@@ -1,4 +1,4 @@
-"""The ways a pause ends, each through real processes: Enter, the command, busctl, time, death, Ctrl-C."""
+"""The ways in which a pause ends, with real processes: Enter, the command, busctl, timeout, a kill, Ctrl-C."""
 
 import asyncio
 import os
@@ -242,7 +242,7 @@ def test_an_interrupt_right_behind_the_first_pause_of_a_process_ends_it(
 def test_what_a_script_said_before_it_ended_is_heard_before_its_end(
     client: Client, own_station: Station, until_the_end: ExitStack
 ) -> None:
-    """However much else it said, and though lagerd was busy and finds all of it at once."""
+    """Even if it sent much more, and lagerd was busy and reads everything at once."""
     other = Client(own_station.address)
     pausing = other.start(other.bus.call(NAME, PATH, "Pause", "a{sv}", {"id": "1badcafe"}, timeout=None))
     assert client.paused()["id"] == "1badcafe"
