@@ -10,7 +10,7 @@ from lager.bus import address
 from lager.contract import INSTRUMENTS
 from lager.errors import LagerError
 from lager_cli import daemon
-from lager_cli.commands.runs import history
+from lager_cli.commands.runs import history_read
 from lager_cli.runs.records import Record
 
 _BEFORE_SECONDS = 5.0  # between an event and its record
@@ -46,7 +46,7 @@ def recorded(run: Record) -> list[dict[str, Any]]:
 
 def _read(id: str, started: float, ended: float | None) -> list[dict[str, Any]]:
     until = None if ended is None else f"@{ended + _AFTER_SECONDS:.3f}"
-    records = history.read(f"@{started - _BEFORE_SECONDS:.3f}", until)
+    records = history_read.read(f"@{started - _BEFORE_SECONDS:.3f}", until)
     return [
         one
         for one in records

@@ -11,7 +11,7 @@ import pytest
 
 from lager.errors import LagerError
 from lager_cli.boxes.session import lost_client
-from lager_cli.commands.runs import history
+from lager_cli.commands.runs import history, history_read, history_records
 from tests import needs
 
 PAUSED = {
@@ -56,7 +56,7 @@ def journalctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespa
 
 def test_records_are_told_from_other_lines_of_the_log(journalctl: SimpleNamespace) -> None:
     journalctl.stdout = lines({"MESSAGE": "Reloaded the configuration."}, PAUSED, CLAIMED)
-    first, second = history.read(since="1 hour ago", until="now")
+    first, second = history_read.read(since="1 hour ago", until="now")
     assert first["time"] == 1_700_000_000.5
     assert first["breakpoint"] == "0123abcd"
     assert second["instrument"] == "psu1"
@@ -75,7 +75,7 @@ def test_a_lost_connection_is_what_its_own_user_says(journalctl: SimpleNamespace
     }
     lies = {"_UID": "1"}, {"_UID": "4294967294"}, {"_UID": "x"}, {"LAGER_EVENT": "resumed"}, {"LAGER_BY_USER": "ann"}
     journalctl.stdout = lines(*({**true, **lie} for lie in lies), true)
-    (only,) = history.read()
+    (only,) = history_read.read()
     assert (only["event"], only["by_user"]) == ("connection-lost", "root")
     assert journalctl.command[-2:] == ["+", f"MESSAGE_ID={lost_client.MESSAGE_ID}"]
 
@@ -93,9 +93,9 @@ LOST = {
 def test_of_a_session_only_its_user_and_its_run_are_taken() -> None:
     run = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
     lies = {"LAGER_TIME": "x", "LAGER_FILE": "/etc", "LAGER_LABEL": "\x1b[2J", "LAGER_INSTRUMENT": "psu1"}
-    (only,) = history.parse(lines({**LOST, **lies, "LAGER_RUN": run.upper()}))
+    (only,) = history_records.parse(lines({**LOST, **lies, "LAGER_RUN": run.upper()}))
     assert only == {"time": 1700000002.0, "event": "connection-lost", "run": run, "by_uid": "0", "by_user": "root"}
-    (only,) = history.parse(lines({**LOST, "LAGER_RUN": "\x1b[31m ../../x"}))
+    (only,) = history_records.parse(lines({**LOST, "LAGER_RUN": "\x1b[31m ../../x"}))
     assert only["run"] == "-"
 
 
@@ -116,7 +116,7 @@ def test_of_a_session_only_its_user_and_its_run_are_taken() -> None:
     ],
 )
 def test_records_that_another_user_forges_are_ignored(lie: Any) -> None:
-    assert list(history.parse(lines({**LOST, **lie}))) == []
+    assert list(history_records.parse(lines({**LOST, **lie}))) == []
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_records_that_another_user_forges_are_ignored(lie: Any) -> None:
     ],
 )
 def test_a_record_of_any_kind_is_a_row_and_loses_no_other(odd: Any) -> None:
-    found = list(history.parse(lines(PAUSED, {**PAUSED, **odd}, CLAIMED)))
+    found = list(history_records.parse(lines(PAUSED, {**PAUSED, **odd}, CLAIMED)))
     assert [record["time"] for record in found] == [1_700_000_000.5, 1_700_000_000.5, 1_700_000_001.0]
     assert all(isinstance(cell, str) for record in found for cell in history.row(record))
 
 
 def test_lines_that_are_no_records_lose_no_other() -> None:
     noise = b"\n\xff\xfe\n{\nnull\n[1]\n3\n" + b"[" * 100_000 + b"\n"
-    found = list(history.parse(lines(PAUSED) + noise + lines(CLAIMED)))
+    found = list(history_records.parse(lines(PAUSED) + noise + lines(CLAIMED)))
     assert [record["event"] for record in found] == ["paused", "claimed"]
 
 
@@ -157,7 +157,7 @@ def test_a_record_of_another_machine_has_a_row_whatever_its_time(time: Any) -> N
 def test_records_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     tzset()
-    paused, claimed = history.parse(lines(PAUSED, CLAIMED))
+    paused, claimed = history_records.parse(lines(PAUSED, CLAIMED))
     assert history.row(paused) == (
         "2023-11-14 22:13:20", "paused", "ann", "0123abcd rail is low", "/home/ann/test.py:12", "f81d4fae", "-", "-",
     )  # fmt: skip
@@ -167,27 +167,27 @@ def test_records_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("value", "text"), [("a", "a"), ([104, 105], "hi"), (["x", "y"], "y"), (None, "None")])
 def test_what_journalctl_makes_of_a_value(value: Any, text: str) -> None:
-    (record,) = history.parse(lines({**PAUSED, "LAGER_LABEL": value}))
+    (record,) = history_records.parse(lines({**PAUSED, "LAGER_LABEL": value}))
     assert record["label"] == text
 
 
 def test_a_user_who_may_not_read_the_journal_learns_what_to_request(journalctl: SimpleNamespace) -> None:
     journalctl.stderr = b"Hint: You are currently not seeing messages from other users and the system.\n"
     with pytest.raises(LagerError, match=r"may not read the journal.*systemd-journal"):
-        history.read()
+        history_read.read()
 
 
 def test_a_wrong_time_is_one_sentence(journalctl: SimpleNamespace) -> None:
     journalctl.code, journalctl.stderr = 1, b"Failed to parse timestamp: soon\n"
     with pytest.raises(LagerError, match="Failed to parse timestamp: soon"):
-        history.read(since="soon")
+        history_read.read(since="soon")
 
 
 def test_no_journal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "_embedded", lambda: None)  # as on a box
+    monkeypatch.setattr(history_read, "_embedded", lambda: None)  # as on a box
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(LagerError, match="no journalctl"):
-        history.read()
+        history_read.read()
 
 
 BUS = {
@@ -199,7 +199,7 @@ BUS = {
 
 
 def test_whom_the_bus_refuses_is_in_the_history() -> None:
-    (only,) = history.parse(lines(BUS))
+    (only,) = history_records.parse(lines(BUS))
     assert (only["event"], only["by_user"], only["by_uid"]) == ("denied", "4242", "4242")
     assert only["reason"].startswith("Continue")
     assert history.row(only)[1:3] == ("denied", "4242")
@@ -217,7 +217,9 @@ STARTED = (
      ("[system]", "x [system]", False), ("uid=4242", "uid=x", False)],
 )  # fmt: skip
 def test_who_had_the_bus_start_lagerd_is_in_the_history(before: str, after: str, told: bool) -> None:
-    records = list(history.parse(lines({**BUS, "MESSAGE": STARTED.replace(before, after) if before else STARTED})))
+    records = list(
+        history_records.parse(lines({**BUS, "MESSAGE": STARTED.replace(before, after) if before else STARTED}))
+    )
     assert [(one["event"], one["by_uid"]) for one in records] == [("started", "4242")] * told
 
 
@@ -246,7 +248,9 @@ def test_a_refusal_is_known_by_its_interface_or_its_destination(
     lagerd = pwd.struct_passwd(("lager", "x", 4243, 4243, "", "/", "/bin/false"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _: lagerd)
     assert before in BUS["MESSAGE"]
-    assert bool(list(history.parse(lines({**BUS, "MESSAGE": BUS["MESSAGE"].replace(before, after)})))) == refused
+    assert (
+        bool(list(history_records.parse(lines({**BUS, "MESSAGE": BUS["MESSAGE"].replace(before, after)})))) == refused
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,19 +270,19 @@ def test_a_refusal_is_known_by_its_interface_or_its_destination(
     ],
 )
 def test_no_other_log_line_counts_as_a_refusal(change: Any) -> None:
-    assert list(history.parse(lines({**BUS, **change}))) == []
+    assert list(history_records.parse(lines({**BUS, **change}))) == []
 
 
 @pytest.mark.parametrize("uid", [0, 4242, 65534])
 def test_a_refused_signal_is_not_explained_by_the_group(uid: int) -> None:
     message = BUS["MESSAGE"].replace("method_call", "signal").replace("Continue", "Resumed").replace("4242", str(uid))
-    (only,) = history.parse(lines({**BUS, "MESSAGE": message}))
+    (only,) = history_records.parse(lines({**BUS, "MESSAGE": message}))
     assert (only["by_uid"], only["reason"]) == (str(uid), "Resumed: only lagerd may send this signal")
 
 
 def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller() -> None:
     lie = BUS["MESSAGE"].replace("busctl call", 'x") (uid=0 pid=1 comm="root')
-    (only,) = history.parse(lines({**BUS, "MESSAGE": lie}))
+    (only,) = history_records.parse(lines({**BUS, "MESSAGE": lie}))
     assert only["by_uid"] == "4242"
 
 
@@ -286,7 +290,7 @@ def test_a_caller_whose_name_looks_like_a_refusal_is_recorded_as_the_caller() ->
 def test_an_empty_time_is_refused(journalctl: Any, given: str) -> None:
     for since, until in ((given, None), (None, given)):
         with pytest.raises(LagerError, match=r"is not a valid time\. Give one like"):
-            history.read(since, until)
+            history_read.read(since, until)
 
 
 def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl: SimpleNamespace) -> None:
@@ -302,10 +306,10 @@ def test_records_of_other_boxes_name_the_box_and_no_user_of_this_one(journalctl:
     }
     here = {"_HOSTNAME": "bench3", "_MACHINE_ID": own, "LAGER_BY_USER": "root"}
     journalctl.stdout = lines({**lost, **here}, lost, {**lost, "_MACHINE_ID": own})
-    shown = history.read(journals=["--directory=/var/log/journal/remote"])
+    shown = history_read.read(journals=["--directory=/var/log/journal/remote"])
     assert [(one["box"], one["by_user"]) for one in shown] == [("bench3", "root"), ("bench7", "0")]
     assert "--directory=/var/log/journal/remote" in journalctl.command
-    assert "box" not in history.read()[0]
+    assert "box" not in history_read.read()[0]
 
 
 def test_what_a_box_has_uploaded_twice_is_shown_once() -> None:
@@ -316,9 +320,9 @@ def test_what_a_box_has_uploaded_twice_is_shown_once() -> None:
         {**first, "__CURSOR": "s=a;i=3", "__MONOTONIC_TIMESTAMP": "8"},
         {**first, "__CURSOR": "s=a;i=4", "_HOSTNAME": "bench4"},
     ]
-    records = list(history.parse(lines(*entries), with_box=True))
+    records = list(history_records.parse(lines(*entries), with_box=True))
     assert [record["box"] for record in records] == ["bench3", "bench3", "bench4"]
-    assert len(list(history.parse(lines(*entries)))) == 4
+    assert len(list(history_records.parse(lines(*entries)))) == 4
 
 
 def test_a_journal_that_cannot_be_read_is_told_and_a_folder_without_any_is_refused(

@@ -11,8 +11,6 @@ from lager.errors import InvalidArgument
 from lagerd.instruments.leases.claim_details import Claimant, claimant, from_details
 
 RUN = "4F0C4A52-3a8e-4c62-a2c1-3b35a1c9c001"
-
-
 SAID = {
     "name": "psu1",
     "net": "supply2",

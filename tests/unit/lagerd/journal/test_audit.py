@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lager_cli.boxes.session import lost_client
-from lager_cli.commands.runs import history
+from lager_cli.commands.runs import history_records
 from lager_cli.notify import record
 from lagerd.events import Event
 from lagerd.journal import audit
@@ -126,7 +126,7 @@ def test_an_embedded_daemon_keeps_its_latest_records_in_a_file(tmp_path: Path, m
     for number in range(20):
         records.record(Event.PAUSED, breakpoint=f"{number:08x}", label="über\n")
     text = audit.older(file).read_bytes() + file.read_bytes()
-    kept = [record["breakpoint"] for record in history.parse(text)]
+    kept = [record["breakpoint"] for record in history_records.parse(text)]
     assert kept == [f"{number:08x}" for number in range(20 - len(kept), 20)]
     assert 5 < len(kept) < 20
     assert file.stat().st_mode & 0o077 == 0

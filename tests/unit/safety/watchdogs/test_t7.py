@@ -11,8 +11,6 @@ from lager.instruments.drivers.data_acquisition.labjack_t7 import set_watchdog
 from tests.unit.safety.watchdogs.simulated import Clock, Simulated, get
 
 DAC = 'type = "dac"\ninstrument = "daq1"\nchannel = 1\n'
-
-
 LINE = 'type = "gpio"\ninstrument = "daq1"\nchannel = 3\n'
 
 
