@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from lager.instruments.sessions.quantities import si
+from lager.nets.quantities import si
 from lager.recording.rows import Column, CsvLines, Row
 from lager.wording import palette
 from lager.wording.text import cut, padded

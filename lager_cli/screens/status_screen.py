@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lager.instruments.looks import QUANTITIES
-from lager.instruments.sessions.quantities import si
+from lager.nets.quantities import si
 from lager.wording import commands
 from lager.wording.text import cut, duration
 from lager_cli.display.pause_table import bench_row, urgency

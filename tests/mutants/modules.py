@@ -84,8 +84,8 @@ TESTS = {
     "lager_runtime/lager/instruments/sessions/serial_line.py": _tests(
         "drivers/serial", "instruments/sessions/serial_session"
     ),
-    "lager_runtime/lager/instruments/sessions/quantities.py": _tests(
-        "instruments/sessions/quantities", "drivers/supplies/supply_limits", "drivers/states"
+    "lager_runtime/lager/nets/quantities.py": _tests(
+        "nets/quantities", "drivers/supplies/supply_limits", "drivers/states"
     ),
     "lager_runtime/lager/instruments/sessions/parse.py": _tests(
         "instruments/real_replies", "drivers/loads/battery_levels"

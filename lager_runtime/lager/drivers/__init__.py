@@ -10,7 +10,7 @@ from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.drivers.base.switch import Switch, SwitchState
 from lager.instruments.drivers.loads.rigol_dl3000 import LoadState
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import amount, keep_limit
+from lager.nets.quantities import amount, keep_limit
 
 __all__ = [
     "BadReply",

@@ -15,7 +15,7 @@ from lager.errors import Rejected
 from lager.instruments.holdings import session_of
 from lager.instruments.net import Net
 from lager.instruments.safety.safe_state import Here, to_switch_off
-from lager.instruments.sessions import parse, scpi
+from lager.instruments.sessions import parse, visa_session
 from lager.instruments.sessions.scpi import Scpi
 from lager.nets import own_drivers, talk
 from lager.nets.model import Nets, NetType
@@ -128,7 +128,7 @@ def test_two_messages_have_the_pause_between_them_that_the_family_needs(
     family: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(scpi, "time", clock)
+    monkeypatch.setattr(visa_session, "time", clock)
     monkeypatch.setattr(Scpi, "_wait_until_ready", WAIT)
     script = [("*IDN?", IDN), ("VOLT 3.3", None), ("VOLT?", "3.3")]
     with playing(script, "P1", SUPPLY, drivers=family('"pause": 0.5, "error_queue": ""')) as supply:

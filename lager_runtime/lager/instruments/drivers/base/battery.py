@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lager.instruments.drivers.base.state import State
-from lager.instruments.sessions.quantities import si
+from lager.nets.quantities import si
 
 
 @dataclass(frozen=True)

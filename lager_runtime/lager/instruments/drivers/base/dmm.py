@@ -10,7 +10,7 @@ from lager.errors import BadReply, InstrumentError, OtherRole
 from lager.instruments.drivers.base.driver import ScpiDriver
 from lager.instruments.drivers.base.state import State
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import si
+from lager.nets.quantities import si
 
 UNITS = {
     "voltage": "V", "voltage_ac": "V", "current": "A", "current_ac": "A", "resistance": "Ω", "resistance_4w": "Ω",

@@ -14,10 +14,10 @@ from lager.instruments.brief_errors import briefly, briefly_in
 from lager.instruments.drivers.base.setting import LAST, Setting, report_in
 from lager.instruments.drivers.base.state import State
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import decimal
 from lager.instruments.sessions.scpi import Scpi
 from lager.instruments.sessions.session import Session
 from lager.nets.model import NetConfig, NetType
+from lager.nets.quantities import decimal
 from lager.process import threads
 
 S = TypeVar("S", bound=Session)

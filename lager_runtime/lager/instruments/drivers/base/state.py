@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self, TypeVar
 
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout
-from lager.instruments.sessions.quantities import table
 from lager.instruments.sessions.session import Session
+from lager.nets.quantities import table
 from lager.wording.text import printable
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from lager.instruments.drivers.base.setting import FIRST, SETPOINT, Setting
 from lager.instruments.drivers.base.state import Readings
 from lager.instruments.drivers.base.supply_state import SupplyState, tripped_at
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import amount, exceeds, keep_limit, keep_power
 from lager.nets.model import Limits
+from lager.nets.quantities import amount, exceeds, keep_limit, keep_power
 
 GUARD_MARGIN = 1.05  # of a limit: at the limit itself, noise and overshoot would trip
 

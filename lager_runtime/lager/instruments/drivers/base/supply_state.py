@@ -5,7 +5,7 @@ from typing import Any
 
 from lager.errors import InstrumentError
 from lager.instruments.drivers.base.state import State
-from lager.instruments.sessions.quantities import si
+from lager.nets.quantities import si
 
 
 @dataclass(frozen=True)

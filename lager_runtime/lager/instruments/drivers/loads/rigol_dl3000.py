@@ -21,7 +21,7 @@ from lager.instruments.drivers.base.driver import Switched
 from lager.instruments.drivers.base.setting import OTHER, Setting
 from lager.instruments.drivers.base.state import Readings, State
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import amount, exceeds, keep_limit, si
+from lager.nets.quantities import amount, exceeds, keep_limit, si
 from lager.wording.values import shown
 
 # Public drivers report both forms of the answer, so both are accepted.

@@ -23,10 +23,10 @@ from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.state import Readings
 from lager.instruments.drivers.base.supply_state import SupplyState
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import si
 from lager.instruments.sessions.scpi import Scpi
 from lager.nets import catalog
 from lager.nets.model import NetConfig
+from lager.nets.quantities import si
 
 _CLEAR = "OUTP:PROT:CLE (@{n})"
 

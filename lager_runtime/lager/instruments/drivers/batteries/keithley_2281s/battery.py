@@ -17,8 +17,8 @@ from lager.instruments.drivers.base.setting import FIRST, Setting
 from lager.instruments.drivers.base.state import Readings
 from lager.instruments.drivers.batteries.keithley_2281s.roles import BATTERY_OUTPUT, TwoRoles
 from lager.instruments.sessions import parse
-from lager.instruments.sessions.quantities import amount, exceeds, keep_limit
 from lager.nets.model import Limits
+from lager.nets.quantities import amount, exceeds, keep_limit
 from lager.wording.values import shown
 
 _METHODS = {"STAT": "static", "STATIC": "static", "DYN": "dynamic", "DYNAMIC": "dynamic"}

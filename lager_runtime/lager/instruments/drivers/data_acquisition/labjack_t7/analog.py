@@ -18,7 +18,7 @@ from lager.errors import BadReply, InstrumentError, OtherRole, Rejected
 from lager.instruments.drivers.base.driver import Driver
 from lager.instruments.drivers.base.setting import LAST, Setting
 from lager.instruments.sessions.modbus import Registers
-from lager.instruments.sessions.quantities import amount, exceeds, keep_limit
+from lager.nets.quantities import amount, exceeds, keep_limit
 
 _SINGLE_ENDED = 199
 _EF_READ_A, _EF_INDEX, _EF_CONFIG_A, _EF_CONFIG_B = 7000, 9000, 9300, 9600

@@ -10,8 +10,8 @@ import pytest
 
 from lager.drivers.replay import bench, playing
 from lager.errors import InvalidArgument, LimitExceeded
-from lager.instruments.sessions.quantities import amount, decimal, exceeds, keep_limit, si, table
 from lager.nets.model import NetConfig
+from lager.nets.quantities import amount, decimal, exceeds, keep_limit, si, table
 from tests.unit.drivers.exchanges import rigol_dp800 as dp800
 
 LIMITED = "type = 'supply'\nchannel = 1\nmax_voltage = 5"
