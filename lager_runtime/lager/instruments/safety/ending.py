@@ -117,7 +117,9 @@ def _is_clean_exit() -> bool:
     if _parent_tells() or not _exits:
         return False
     status, printed = _exits[-1]
-    return status in (None, 0) and getattr(sys, "last_value", None) is printed
+    # Only a whole number is the exit code: Python prints anything else, such as 0.0, and exits with 1.
+    is_0 = status is None or (isinstance(status, int) and status == 0)
+    return is_0 and getattr(sys, "last_value", None) is printed
 
 
 def _after_fork() -> None:

@@ -60,7 +60,7 @@ MORE_CRASH = [
 ]  # fmt: skip
 # Without `lager python` the script has to detect more on its own.
 PLAIN_NORMAL = ["pass", "sys.exit(0)", "sys.last_value = ValueError(); sys.exit(0)"]
-PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "raise SystemExit(2)"]
+PLAIN_CRASH = ["raise ValueError", "raise KeyboardInterrupt", "sys.exit(3)", "raise SystemExit(2)", "sys.exit(0.0)"]
 
 
 @pytest.mark.parametrize(
