@@ -1,8 +1,9 @@
 """Through: forwards one action to the paused script that holds the instrument."""
 
 import json
+import math
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -25,6 +26,22 @@ _LONGEST = 200
 _VALUE, _LOOK = "value", "look"
 # What a caller may send about the net: its type, and the limits in the caller's nets file.
 _KNOWN = (_VALUE, "type", "channel", *LIMITS, "direction", _LOOK)
+
+
+def _is_limit(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+_Fits = tuple[Callable[[object], bool], str]
+_ANY: _Fits = (lambda _: True, "")
+_FITS: Mapping[str, _Fits] = {
+    **dict.fromkeys(LIMITS, (_is_limit, "Give a finite number of 0 or more.")),
+    "type": (lambda value: type(value) is str, "Give the type of the net."),
+    "channel": (lambda value: type(value) is int, "Give a whole number."),
+    "direction": (lambda value: value == "in", "Give in, or leave it out."),
+    _LOOK: (lambda value: type(value) is bool, "Give true or false."),
+}
+"""What the arguments may be that say what the caller's nets file knows, and what to give instead."""
 
 
 class Through:
@@ -114,6 +131,9 @@ def _checked(action: str, arguments: dict[str, Any]) -> dict[str, Any]:
             raise InvalidArgument(
                 f"{printable(key, 40)!r} is not an argument of Through.", f"Give {', '.join(_KNOWN)}."
             )
+        fits, wanted = _FITS.get(key, _ANY)
+        if not fits(value):  # to ignore a limit would be to set beyond it
+            raise InvalidArgument(f"{printable(value, 40)!r} is not valid for the argument {key} of Through.", wanted)
         if isinstance(value, str) and len(value) > _LONGEST:
             raise InvalidArgument(f"The argument {key} is longer than {_LONGEST} characters.", "Give less.")
     return arguments

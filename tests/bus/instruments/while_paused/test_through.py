@@ -243,6 +243,12 @@ def test_an_action_that_is_not_in_the_table_is_refused(held: Callable[..., Any],
         ("voltage", {"value": float("nan")}, "not a valid voltage"),
         ("voltage", {"type": "battery"}, "In the nets file of the script, supply2 is a net of type supply"),
         ("voltage", {"channel": 2}, "In the nets file of the script, supply2 is"),
+        ("voltage", {"value": 1.0, "max_voltage": float("nan")}, "'nan' is not valid for the argument max_voltage"),
+        ("voltage", {"value": 1.0, "max_current": "0.5"}, "'0.5' is not valid for the argument max_current"),
+        ("voltage", {"value": 1.0, "max_power": -1.0}, "'-1.0' is not valid for the argument max_power"),
+        ("voltage", {"channel": "1"}, "'1' is not valid for the argument channel"),
+        ("state", {"direction": "out"}, "'out' is not valid for the argument direction"),
+        ("state", {"look": "yes"}, "'yes' is not valid for the argument look"),
     ]
     for action, arguments, said in refusals:
         with pytest.raises((InvalidArgument, Failed), match=said):
