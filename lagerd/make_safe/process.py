@@ -64,6 +64,7 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
     """Return, for each net, the reason why it is not safe ("" if it is), and what was done."""
     nets: dict[str, str] = {}
     done: dict[str, str] = {}
+    tried: dict[str, str] = {}  # why the latest attempt for a net failed
     asked = [str(net) for net in request["nets"]]
     failure = name = ""
     told = Collector() if request.get("watched") else None  # a script is paused, which lists what is changed
@@ -82,7 +83,7 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
         asked += [net.name for net in found.nets if net.name not in asked]
         if not may_act():
             raise Failed("It was too late: others may be using it.")
-        for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1, told=told):
+        for net, why, what in safe_state.make_safe(found, seconds=_SECONDS - 1, told=told, tried=tried):
             nets[net], done[net] = why, what
     except LagerError as error:
         failure = str(error)
@@ -95,7 +96,8 @@ def answer(request: dict[str, Any], path: str, may_act: Callable[[], bool] = lam
     missing = [net for net in asked if net not in nets]
     if not asked and not nets:
         missing, failure = [request["instrument"]], failure or f"{path} has no net of it that can be switched off."
-    done_so_far = {"nets": nets | dict.fromkeys(missing, failure or "It was not reached."), "done": done, "name": name}
+    whys = {net: " ".join([failure or "It was not reached.", *filter(None, [tried.get(net)])]) for net in missing}
+    done_so_far = {"nets": nets | whys, "done": done, "name": name}
     return done_so_far | ({"instrument": request["instrument"], "changes": told.changes} if told is not None else {})
 
 

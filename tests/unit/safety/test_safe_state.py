@@ -324,6 +324,19 @@ def test_the_process_says_why_an_instrument_is_not_safe_before_its_time_is_over(
     assert process.answer(asked(found, "psu1", "supply2"), str(path))["nets"]["supply2"].startswith("psu1 ")
 
 
+def test_the_process_says_what_it_waited_for_when_its_time_is_over(
+    bench: DefaultBench, path: Path, alarm: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the middle of an attempt at that moment; the attempt before it tells what is wrong."""
+    found = nets(path, supply2='safe = "off"')
+    monkeypatch.setattr(process, "_SECONDS", 1.0)
+    monkeypatch.setattr(safe_state, "_AGAIN", -1.0)  # at once, however late
+    bench.psu1.faults.inject(Fault.NO_ANSWER)
+    why = process.answer(asked(found, "psu1", "supply2"), str(path))["nets"]["supply2"]
+    assert why.startswith("It took more than 1 s. psu1 ")
+    assert "did not answer '*IDN?' within 0.3 s" in why
+
+
 def test_the_process_changes_nothing_that_others_may_use_by_now(bench: DefaultBench, path: Path, alarm: None) -> None:
     found = nets(path, supply2='safe = "off"')
     with opened(found, "supply2") as supply:

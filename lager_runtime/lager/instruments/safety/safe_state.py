@@ -86,18 +86,22 @@ def to_switch_off(here: Here, names: Iterable[str]) -> Chosen:
     return Chosen(_in_order(net for net in found if net.type in OFF), unknown, _guarded(here))
 
 
-def make_safe(chosen: Chosen, *, seconds: float, told: Reports | None = None) -> Iterator[tuple[str, str, str]]:
+def make_safe(
+    chosen: Chosen, *, seconds: float, told: Reports | None = None, tried: dict[str, str] | None = None
+) -> Iterator[tuple[str, str, str]]:
     """Open each net, set its safe state and close it; yield its name, why it is not safe, and what was done.
 
     Needs the lease of the instrument, and claims nothing. Tries again, for at most `seconds` in all, to reach an
     instrument that does not answer. If all nets are safe that the watchdog of the instrument guards, it is disarmed.
-    `told` is told what was changed.
+    `told` is told what was changed. `tried` gets why the latest attempt for each net failed, for a caller that stops
+    waiting.
     """
     ends = time.monotonic() + seconds
     armed = set(chosen.guarded)
     for net in chosen.nets:
         try:
-            yield net.name, "", _patiently(net, ends, disarm=armed == {net.name}, told=told)
+            failed: dict[str, str] = {} if tried is None else tried
+            yield net.name, "", _patiently(net, ends, failed, disarm=armed == {net.name}, told=told)
             armed.discard(net.name)
         except LagerError as error:
             yield net.name, error.what, ""
@@ -121,12 +125,13 @@ def _guarded(here: Here) -> frozenset[str]:
     return frozenset(net.name for net in here.nets.values() if net.deadman)
 
 
-def _patiently(net: NetConfig, ends: float, *, disarm: bool, told: Reports | None) -> str:
+def _patiently(net: NetConfig, ends: float, tried: dict[str, str], *, disarm: bool, told: Reports | None) -> str:
     failed = 0
     while True:
         try:
             return _once(net, disarm=disarm, told=told)
-        except (InstrumentUnreachable, InstrumentTimeout):
+        except (InstrumentUnreachable, InstrumentTimeout) as error:
+            tried[net.name] = error.what
             if time.monotonic() + _AGAIN > ends:
                 raise
         except InstrumentError:
