@@ -15,7 +15,7 @@ from lager.bus.facade import Bus
 from lager.bus.interfaces import Outcome
 from lager.bus.received import Call
 from lager.contract import SCRIPT, SCRIPT_PATH
-from lager.errors import InvalidArgument, LagerError
+from lager.errors import InvalidArgument, LagerError, NoDaemon
 from lager.wording.text import printable
 from lagerd.breakpoints.table.pauses import Pauses
 from lagerd.callers.clients import Client, Clients
@@ -123,12 +123,21 @@ class Off:
                 interface=SCRIPT, start=False, timeout=_SCRIPT_SECONDS, gives="s", at_most=_LONGEST_ANSWER,
             )  # fmt: skip
             return read_answer(nets, said[0].encode())
+        except NoDaemon:
+            return _refused(nets, f"{_held(holder)}, is paused, but {await self._silence(holder)}")
         except (LagerError, ValueError) as error:
             return _refused(nets, f"{_held(holder)}, is paused, but did not switch it off: {error}")
         finally:
             asking.remove(client)
             if not asking:
                 del self._asking[holder.owner]
+
+    async def _silence(self, holder: Lease) -> str:
+        """Return why a paused holder did not answer, and what to do: it has left the bus, or it is still there."""
+        if not await self._bus.owner(holder.owner):
+            return "ended before it had switched it off. Try again."
+        stuck = "It is stopped, or a call in it holds Python's interpreter lock"
+        return f"did not answer within {_SCRIPT_SECONDS:g} s. {stuck}. Check it with: ps {holder.pid}"
 
     async def _claimed(self, ours: Lease) -> int:
         """Claim the instrument for lagerd itself, before all waiters. Raises the refusal."""

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.bus.instruments.safety.holding import HOLD, listed, told
 from tests.client import Client
-from tests.fixtures import Command, Starter
+from tests.fixtures import Command, ScriptWriter, Starter
 from tests.processes import LAGER
 
 
@@ -150,6 +151,28 @@ def test_off_gives_up_on_a_console_that_keeps_the_instrument_and_says_what_to_do
     assert console.wait() == 130
     assert rows(lager("off", "supply2", "--json"))["supply2"] == (True, "output off")
     client.call("Continue", "s", pause["id"])
+
+
+IMPATIENT = (
+    "import lagerd.instruments.safety.off as off; off._SCRIPT_SECONDS = 1.0; from lagerd.main import main; main()"
+)
+
+
+@pytest.mark.variant
+@pytest.mark.parametrize("own_station", [(sys.executable, "-c", IMPATIENT)], indirect=True, ids=["impatient"])
+def test_off_says_which_paused_script_is_stopped(
+    nets: SafeBench, start: Starter, script: ScriptWriter, client: Client, lager: Command
+) -> None:
+    process = start(sys.executable, script(PAUSED), LAGER_PROCESS_ID="4f0c4a52")
+    pause = client.paused()
+    process.kill(signal.SIGSTOP)
+    off, said = rows(lager("off", "supply2", "--json"))["supply2"]
+    assert not off
+    assert re.search(rf"script.py since \S+, is paused, but did not answer .* Check it with: ps {process.pid}$", said)
+    assert nets.is_on()
+    process.kill()
+    assert client.resumed(pause["id"])[0] == "gone"
+    told(client, "MadeSafe", nets.key())
 
 
 def test_off_reaches_a_quarantined_instrument_which_stays_quarantined(
