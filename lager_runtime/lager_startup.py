@@ -75,7 +75,9 @@ class Start:
             if self._world is None:
                 path = f"{self.folder}/lager/world.py"
                 module = type(sys)("lager.world")
-                module.__dict__["__file__"] = path
+                # It imports what Python had imported before: the script may have emptied sys.modules.
+                by_name = {**self.builtins, "__import__": lambda name, *_: self.modules[name]}
+                module.__dict__.update({"__file__": path, "__builtins__": by_name})
                 with self.descriptors():
                     code = self.importlib.SourceFileLoader("lager.world", path).get_code("lager.world")
                 exec(code, module.__dict__)
@@ -210,7 +212,7 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
         if not _is_of_import(error):  # a signal handler has raised it meanwhile
             raise
         if sys.stderr is not None:
-            why = str(error) if type(error) is RuntimeError else repr(error)  # of lager/world.py
+            why = str(error) if type(error) in (RuntimeError, ModuleNotFoundError) else repr(error)  # of lager/world.py
             why = "Python is ending." if sys.is_finalizing() else why
             print(f"lager: cannot pause here; continuing. {why}", file=sys.stderr)
         return None

@@ -333,7 +333,8 @@ def _is_of_our_world(names: dict[str, Any]) -> bool:
 
 def _complain(error: Exception) -> None:
     try:
-        is_sentence = type(error).__module__ == "lager.errors" or type(error) is RuntimeError  # of lager/world.py
+        of_world = (RuntimeError, ModuleNotFoundError)  # those of lager/world.py
+        is_sentence = type(error).__module__ == "lager.errors" or type(error) in of_world
         text = str(error) if is_sentence else repr(error)
         what = text[:500].encode("ascii", "backslashreplace").decode()
         try:
@@ -369,7 +370,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-_files = sys.modules["_frozen_importlib_external"]
+_files = __import__("_frozen_importlib_external")
 
 
 class _Unchanged:

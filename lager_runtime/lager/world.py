@@ -120,13 +120,15 @@ class World:
 
         try:
             self.start.start_new_thread(work, ())
-        except RuntimeError:  # also where Python 3.12.1 starts none any more, from the end of the main thread on
+        except RuntimeError as refused:  # also in Python 3.12.1, from the end of the main thread on
             error = RuntimeError("The script cannot start another thread. End some of its threads.")
+            if "subinterpreter" in str(refused):
+                error = RuntimeError("A subinterpreter that starts no threads cannot be paused.")
             return self._load_here(name, later, error)
         if not done.acquire(timeout=_LOAD_SECONDS):
             raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")
         if failed:
-            raise failed.pop()
+            raise _in_words(failed.pop())
         return self.modules[name] if later is None else self._ran[name]
 
     def _loaded(self, name: str, later: "_Later | None") -> "ModuleType":
@@ -164,6 +166,9 @@ class World:
         self, name: str, globals: "Any" = None, locals: "Any" = None, fromlist: "Any" = (), level: int = 0
     ) -> "ModuleType":
         """Import as the `import` statements of this world do: see __import__() in the Python library reference."""
+        if type(fromlist) is list and not fromlist and not level:
+            # C code, such as the warning of a coroutine that ends here: PyImport_Import() looks in sys.modules next.
+            return bootstrap._gcd_import(name)  # type: ignore[no-any-return]
         by_us = str((globals or {}).get("__name__", "")).partition(".")[0] == "lager"
         if level:
             package = globals["__package__"].rsplit(".", level - 1)[0]
@@ -183,7 +188,7 @@ class World:
 
     def _seen_by(self, by_us: bool, name: str) -> "ModuleType":
         if by_us and name in _LOOKING:
-            theirs = sys.modules.get(name)
+            theirs = self.start.modules[name] if name in ("sys", "builtins") else sys.modules.get(name)
             if theirs is not None and self._is_shipped(name, theirs) and not _is_initializing(theirs):
                 return theirs if name != "collections.abc" else self._looking_abc(theirs)
         if name == _COMPILERS or (by_us and _is_foreign(name)):
@@ -483,6 +488,15 @@ def _is_importing(frame: "FrameType | None") -> bool:
 def _is_initializing(module: "ModuleType") -> bool:
     """Return whether it is only half there: the pause interrupted its import."""
     return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
+
+
+def _in_words(error: BaseException) -> BaseException:
+    """Return an error with a sentence if the script has made the files of lager, or of Python, unreadable."""
+    if not isinstance(error, ModuleNotFoundError):
+        return error
+    what = f"The files of the module {error.name} cannot be read any more."
+    hint = "Pause once before the script changes its user or its root folder."
+    return ModuleNotFoundError(f"{what} {hint}", name=error.name)
 
 
 def _is_foreign(name: str) -> bool:

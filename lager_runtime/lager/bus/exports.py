@@ -110,6 +110,9 @@ class ObjectTree:
                 self._spawn(self._refused(call, error))
         elif isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             call.fail(no_descriptor())
+        elif isinstance(error, ModuleNotFoundError):  # after a change of the user or of the root folder
+            what = f"The files of the module {error.name} cannot be read by that process any more."
+            call.fail(Failed(what, "Use it once before the process changes its user or its root folder."))
         else:
             _log.error("%s failed.", call.member, exc_info=error)
             call.fail(Failed(f"Internal error in {call.member}.", "See its log."))

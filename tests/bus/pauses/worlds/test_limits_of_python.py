@@ -1,7 +1,9 @@
 """A pause where Python itself has reached a limit: a full stack, no more threads, its own end."""
 
 import os
+import re
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -213,3 +215,38 @@ def test_a_console_says_that_the_script_has_no_descriptor_left(
     client.call("Continue", "s", pause["id"])
     assert (process.wait(), process.out.rest()) == (0, "continues\n")
     assert "Traceback" not in process.err.rest()
+
+
+UNREADABLE = r"The files of the module \S+ cannot be read .*any more\. .* its user or its root folder\.\n"
+ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root can change its root folder")
+
+
+@ROOT
+@pytest.mark.parametrize("call", ["lager.pause()", "breakpoint()"])
+def test_a_first_pause_in_another_root_folder_says_what_it_lacks(run: Any, call: Any) -> None:
+    process = run(f"import lager, os\nos.mkdir('jail')\nos.chroot('jail')\nos.chdir('/')\n{call}\nprint('went on')")
+    code, out, err = end(process)
+    assert (code, out) == (0, "went on\n")
+    assert re.fullmatch(f"lager: cannot pause here; continuing\\. {UNREADABLE}", err), err
+
+
+@ROOT
+@pytest.mark.variant
+def test_a_first_console_in_another_root_folder_says_what_it_lacks(run: Any, client: Any, lager: Any) -> None:
+    process = run("import lager, os\nlager.pause()\nos.mkdir('jail')\nos.chroot('jail')\nlager.pause(interactive=True)")
+    client.call("Continue", "s", client.paused()["id"])
+    pause = client.paused()
+    done = lager("python", "--console", pause["id"], stdin="1\n")
+    assert re.fullmatch(f"lager: {UNREADABLE}", done.stderr), done.stderr
+    client.call("Continue", "s", pause["id"])
+    assert end(process)[0] == 0
+
+
+@pytest.mark.variant
+def test_a_subinterpreter_without_threads_is_told_that_it_cannot_pause(run: Any) -> None:
+    if sys.version_info >= (3, 12):
+        pytest.skip("its subinterpreters start threads")
+    text = "import _xxsubinterpreters as all\nall.run_string(all.create(), 'import lager; lager.pause()')\n"
+    code, out, err = end(run(f"{text}print('went on')"))
+    assert (code, out) == (0, "went on\n")
+    assert err == "lager: cannot pause here; continuing. A subinterpreter that starts no threads cannot be paused.\n"

@@ -67,6 +67,7 @@ WORLDS = {
         "[sys.modules.pop(n) for n in list(sys.modules) if n.partition('.')[0] in"
         " ('lager', 'lager_startup', 'os', 'io', 'threading', 'socket', 'asyncio', 'typing', 'dataclasses', 're')]"
     ),
+    "sys.modules is empty": "enter(mock.patch.dict('sys.modules', clear=True))",
     "a finder that raises": (
         "class Finder:\n    def find_spec(self, *_): raise RuntimeError('no imports today')\n"
         "sys.meta_path.insert(0, Finder())"
@@ -179,7 +180,8 @@ def test_in_a_strange_world_a_pause_keeps_its_deadline(run: Any, client: Any, wo
 
 @pytest.mark.variant
 @pytest.mark.parametrize(
-    "world", ["environment is empty", "environment is a mock", "sys.modules is cleaned", "builtins"]
+    "world",
+    ["environment is empty", "environment is a mock", "sys.modules is cleaned", "sys.modules is empty", "builtins"],
 )
 def test_in_a_strange_world_breakpoint_pauses(run: Any, client: Any, world: Any) -> None:
     (text,) = (text for name, text in WORLDS.items() if world in name)
@@ -271,6 +273,14 @@ def test_a_console_evaluates_whatever_the_script_replaces(run: Any, client: Any,
     run(PROLOGUE + f"import {module}\nmock.patch('{name}').start()\nbreakpoint()")
     done = lager("python", "--console", client.paused()["id"], stdin="6 * 7\n'en' + 'd'\n")
     assert (done.returncode, done.stdout) == (0, "42\n'end'\n")
+
+
+def test_a_coroutine_that_ends_in_a_console_is_reported_as_elsewhere(run: Any, client: Any, lager: Any) -> None:
+    """C code imports `warnings`, and expects it in the script's sys.modules."""
+    run("import sys\nassert 'warnings' not in sys.modules\nbreakpoint()")
+    done = lager("python", "--console", client.paused()["id"], stdin="async def one(): pass\n\none() and None\n")
+    assert "RuntimeWarning: coroutine 'one' was never awaited" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.variant
