@@ -383,23 +383,22 @@ class _Unchanged:
         return spec
 
 
-def _search_first(finder: object) -> None:
+def _search_first(finder):  # type: ignore[no-untyped-def]  # a hook may have changed it: see below
     """Put a finder before those of the script. While Python calls one of them, as where it pauses, the list stays as it
     is and gets a successor: else that finder would be called a second time."""
     if _imp.lock_held():
-        sys.meta_path = [finder, *sys.meta_path]  # type: ignore[list-item]
+        sys.meta_path = [finder, *sys.meta_path]
     else:
-        sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, finder)
 
 
-if hasattr(sys, "_lager_start"):
-    # An import hook of the script, as that of typeguard or beartype, has changed our code: it checks annotations, also
-    # those with names for type checkers only.
-    if isinstance(__spec__.loader, _files.SourceFileLoader) and type(__spec__.loader) is not _files.SourceFileLoader:
-        for _name in [name for name in sys.modules if name.startswith("lager.")]:
-            del sys.modules[_name]
-        _search_first(_Unchanged())
-        __spec__.loader = _loader = _files.SourceFileLoader(__name__, __file__)
-        exec(_loader.get_code(__name__), globals())
-    else:  # an import of a module of ours gets the copy that pauses
-        _search_first(sys._lager_start.world())
+# An import hook of the script, as that of typeguard or beartype, has changed our code: it checks annotations, also
+# those with names for type checkers only. Outside a run, too, pause() must not raise what such a check raises.
+if isinstance(__spec__.loader, _files.SourceFileLoader) and type(__spec__.loader) is not _files.SourceFileLoader:
+    for _name in [name for name in sys.modules if name.startswith("lager.")]:
+        del sys.modules[_name]
+    _search_first(_Unchanged())  # type: ignore[no-untyped-call]
+    __spec__.loader = _loader = _files.SourceFileLoader(__name__, __file__)
+    exec(_loader.get_code(__name__), globals())
+elif hasattr(sys, "_lager_start"):  # an import of a module of ours gets the copy that pauses
+    _search_first(sys._lager_start.world())  # type: ignore[no-untyped-call]

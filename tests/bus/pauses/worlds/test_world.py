@@ -315,6 +315,13 @@ sys.meta_path.insert(0, Hook())
 """
 
 
+def test_a_hook_that_changes_the_code_of_imports_leaves_a_pause_outside_of_a_run_a_no_op(
+    start: Any, script: Any
+) -> None:
+    text = f"{HOOK}\nimport lager\nlager.pause('x', timeout=1)\nimport lager.errors\nprint('went on')"
+    assert end(start(PYTHON, script(text))) == (0, "went on\n", "")
+
+
 @pytest.mark.variant
 @pytest.mark.parametrize("call", ["lager.pause('x')", "breakpoint('x')"])
 def test_a_hook_that_changes_the_code_of_imports_changes_no_pause(run: Any, client: Any, call: Any) -> None:
