@@ -115,9 +115,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     """Serve until SIGTERM (returns 0) or until the bus is lost (returns 1)."""
     if build.is_built():
         build.running()  # before an upgrade can replace the files of what runs
-    safe_process = SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None)  # which is that of the unit
-    if kept_claims.any_kept(_state_folder()):
-        safe_process.make_ready()
+    safe_process = _safe_process()
     bus = await Bus.connect(address)
     notifier = sdnotify.SystemdNotifier()
     breakpoints = Breakpoints(bus, Clients(bus), KeptPauses(_runtime_folder() / "pauses"), version=build.running)
@@ -139,9 +137,7 @@ async def serve(address: str, config_file: Path | None = None) -> int:
     stop = until_told()
     try:
         await instruments.adopt()
-        for name in (INSTRUMENTS, BREAKPOINTS):
-            if not await bus.take_name(name):
-                raise BusError(f"Another lagerd is already running on {address}.", "Stop it first.")
+        await _take_names(bus, address)
         notifier.notify("READY=1")
         start_socket.serve()
         status()
@@ -157,6 +153,20 @@ async def serve(address: str, config_file: Path | None = None) -> int:
         await instruments.close()
         await bus.flush()
         bus.close()
+
+
+def _safe_process() -> SafeProcess:
+    """Return the process that makes instruments safe; it starts now if a claim has outlived the lagerd before."""
+    found = SafeProcess(SOCKET if "STATE_DIRECTORY" in os.environ else None)  # which is that of the unit
+    if kept_claims.any_kept(_state_folder()):
+        found.make_ready()
+    return found
+
+
+async def _take_names(bus: Bus, address: str) -> None:
+    for name in (INSTRUMENTS, BREAKPOINTS):
+        if not await bus.take_name(name):
+            raise BusError(f"Another lagerd is already running on {address}.", "Stop it first.")
 
 
 def _join(breakpoints: Breakpoints, instruments: Instruments, changed: Callable[[int], None]) -> None:

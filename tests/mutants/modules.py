@@ -28,8 +28,8 @@ _SWITCHES = _tests("instruments/switches", "safety/through")
 _SERIAL = _tests("drivers/serial", "instruments/sessions/serial_session")
 _NETS_FILE = _tests("nets/settings", "nets/nets", "instruments/sessions/modbus_rtu")
 _LEASES = [
-    *_tests("leases/lease_table", "leases/claim_details", "leases/crashes", "leases/looks"),
-    *_tests("leases/reserved_leases", "leases/leases"),
+    *_tests("leases/table/lease_table", "leases/table/claim_details", "leases/table/crashes", "leases/table/looks"),
+    *_tests("leases/table/reserved_leases", "leases/leases"),
 ]
 _WATCHDOGS = [f"tests/unit/safety/watchdogs/test_{name}.py" for name in ("keepalive", "nets_file", "t7", "watchdog")]
 TESTS = {
@@ -123,7 +123,9 @@ TESTS = {
     "lagerd/instruments/leases/lease.py": [*_LEASES, *_tests("leases/claims")],
     "lagerd/instruments/leases/files/kept_claims.py": _tests("leases/claims"),
     "lagerd/instruments/leases/files/lock_files.py": _tests("leases/lock_files"),
-    "lagerd/instruments/leases/refusal.py": _tests("leases/refusal", "leases/lease_table", "leases/crashes"),
+    "lagerd/instruments/leases/refusal.py": _tests(
+        "leases/refusal", "leases/table/lease_table", "leases/table/crashes"
+    ),
     "lagerd/breakpoints/table/pauses.py": _tests("breakpoints/pauses"),
     "lagerd/journal/audit.py": _tests("lagerd/journal/audit_events", "lagerd/journal/audit"),
     "lagerd/journal/recorder.py": _tests("lagerd/journal/audit_events"),

@@ -73,22 +73,31 @@ def command(name: str, type: NetType, help: str, examples: Sequence[str]) -> cli
         if not words and not default_nets.of(type):
             print_nets(type, as_json)
             return 0
-        net, rest = placed(type, words, actions)
-        action = _known_action(rest[0] if rest else "state", actions, context)
-        given = _value(action, actions[action], rest[1:])
         levels = {key: text for key, text in (("ovp", ovp), ("ocp", ocp)) if text is not None}
-        if levels:
-            protections = {key: _value(key, actions[key], (text,)) for key, text in levels.items()}
-            result, id = _set_with(net, type, action, given, protections, wait, through), ""
-        else:
-            result, id = carry_out(net, type, action, given, wait, through)
-        show(net, action, result, actions[action].unit, as_json, id)
-        return int(bool(getattr(result, "unread", None)))  # part of the state could not be read
+        return _do(context, type, words, levels, as_json, wait, through)
 
     if type is NetType.PowerSupply:
         behind = run.params.index(_parameter(run, "value")) + 1
         run.params[behind:behind] = [_protection("ovp", "over-voltage"), _protection("ocp", "over-current")]
     return run
+
+
+def _do(
+    context: click.Context, type: NetType, words: tuple[str, ...], levels: Mapping[str, str], as_json: bool,
+    wait: float, by_pause: bool,
+) -> int:  # fmt: skip
+    """Carry out what the words of `lager TYPE` ask for, and print the result; return the exit code."""
+    actions = ACTIONS[type]
+    net, rest = placed(type, words, actions)
+    action = _known_action(rest[0] if rest else "state", actions, context)
+    given = _value(action, actions[action], rest[1:])
+    if levels:
+        protections = {key: _value(key, actions[key], (text,)) for key, text in levels.items()}
+        result, id = _set_with(net, type, action, given, protections, wait, by_pause), ""
+    else:
+        result, id = carry_out(net, type, action, given, wait, by_pause)
+    show(net, action, result, actions[action].unit, as_json, id)
+    return int(bool(getattr(result, "unread", None)))  # part of the state could not be read
 
 
 def _parameter(command: click.Command, name: str) -> click.Parameter:

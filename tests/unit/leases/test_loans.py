@@ -8,7 +8,7 @@ import pytest
 from lager.errors import AccessDenied, LagerError, NoSuchInstrument
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.lending.loans import OVERDUE_SECONDS, Loan, LoanListener, LoanRecords, Loans
-from tests.unit.leases.lease_table import Table
+from tests.unit.leases.table.lease_table import Table
 
 
 class BorrowerFiles:

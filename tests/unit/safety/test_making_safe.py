@@ -9,7 +9,7 @@ from lagerd.instruments.leases import claim_details
 from lagerd.instruments.leases.lease import Lease
 from lagerd.instruments.safety import making_safe
 from lagerd.instruments.safety.making_safe import MakingSafe
-from tests.unit.leases.lease_table import Table
+from tests.unit.leases.table.lease_table import Table
 
 
 def adopted(monkeypatch: pytest.MonkeyPatch, *, safe: list[str], ended: bool = False) -> Table:

@@ -6,7 +6,7 @@ import pytest
 
 from lager.errors import AccessDenied, InvalidArgument, NoSuchInstrument, Quarantined
 from lagerd.instruments.leases.claim_details import Claimant, from_details
-from tests.unit.leases.lease_table import Table
+from tests.unit.leases.table.lease_table import Table
 
 
 def crashed(table: Table, owner: str = "a", **more: Any) -> None:

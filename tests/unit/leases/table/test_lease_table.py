@@ -8,8 +8,8 @@ import pytest
 from lager.errors import AccessDenied, LagerError, NoSuchInstrument
 from lagerd.instruments.leases.claim_details import Claimant, from_details
 from lagerd.instruments.leases.refusal import busy
-from tests.unit.leases.lease_table import Table
-from tests.unit.leases.test_claim_details import SAID
+from tests.unit.leases.table.lease_table import Table
+from tests.unit.leases.table.test_claim_details import SAID
 
 
 def test_a_free_instrument_is_granted_before_the_claim_is_announced(table: Table) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.leases.lease_table import Table
+from tests.unit.leases.table.lease_table import Table
 
 
 @pytest.fixture

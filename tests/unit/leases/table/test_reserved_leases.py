@@ -8,9 +8,9 @@ import pytest
 from lager.errors import LagerError
 from lagerd.instruments.leases.claim_details import from_details
 from lagerd.instruments.leases.lease import Lease
-from tests.unit.leases.lease_table import Table
-from tests.unit.leases.test_claim_details import RUN
-from tests.unit.leases.test_crashes import crashed
+from tests.unit.leases.table.lease_table import Table
+from tests.unit.leases.table.test_claim_details import RUN
+from tests.unit.leases.table.test_crashes import crashed
 
 
 def test_lager_off_comes_before_all_waiters(table: Table) -> None:

@@ -1,6 +1,6 @@
 """A look makes no claim fail, and waits for none."""
 
-from tests.unit.leases.lease_table import Table
+from tests.unit.leases.table.lease_table import Table
 
 
 def test_a_look_never_queues(table: Table) -> None:
