@@ -39,6 +39,7 @@ TESTS = {
         "drivers/loads/battery_load",
         "instruments/net",
         "drivers/daq",
+        "drivers/digital_lines",
         "nets/reference",
         "safety/through",
         "safety/safe_state",
@@ -75,9 +76,11 @@ TESTS = {
     f"{_DRIVERS}/switches/devantech_usb_rly.py": _SWITCHES,
     f"{_DRIVERS}/switches/keysight_34970a.py": _SWITCHES,
     f"{_DRIVERS}/switches/modbus_coils.py": [*_SWITCHES, *_tests("instruments/sessions/modbus_rtu")],
-    f"{_DRIVERS}/switches/usb_hub.py": _SWITCHES,
-    f"{_DRIVERS}/data_acquisition/labjack_t7/analog.py": _tests("drivers/daq", "instruments/multimeters"),
-    f"{_DRIVERS}/data_acquisition/labjack_t7/digital.py": _tests("drivers/daq"),
+    f"{_DRIVERS}/switches/usb_hub.py": _tests("instruments/usb_hub", "safety/through"),
+    f"{_DRIVERS}/data_acquisition/labjack_t7/analog.py": _tests(
+        "drivers/daq", "drivers/digital_lines", "instruments/multimeters"
+    ),
+    f"{_DRIVERS}/data_acquisition/labjack_t7/digital.py": _tests("drivers/daq", "drivers/digital_lines"),
     f"{_DRIVERS}/data_acquisition/labjack_t7/watchdog.py": _WATCHDOGS,
     f"{_DRIVERS}/serial_port.py": _SERIAL,
     f"{_DRIVERS}/scpi_net.py": _tests("instruments/scpi_nets"),
