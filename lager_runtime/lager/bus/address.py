@@ -1,6 +1,7 @@
-"""Choose the bus: the one that is named, or the system bus if lagerd is installed, or the embedded bus of this user.
+"""Choose the bus: the bus that the environment names, else the system bus if lagerd is installed, else the embedded bus
+of this user.
 
-Nothing here talks to a bus. It reads the environment, files and sockets only, so that it costs almost nothing.
+This module does not connect to a bus. It only reads the environment, files and sockets, which takes almost no time.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from lager.errors import BusError
 from lager.wording import text_files
 
 if TYPE_CHECKING:
-    from pathlib import Path  # on a box, choosing the bus needs none
+    from pathlib import Path  # on a box, the bus is chosen without it
 
 SYSTEM = "unix:path=/run/dbus/system_bus_socket"
 _INSTALLED = (
@@ -27,14 +28,14 @@ _LONGEST_RUNTIME = 90  # the path of a socket has 107 bytes at most: unix(7)
 
 
 class Address(NamedTuple):
-    """A bus, and whether it is this user's embedded one (which may have to be started first)."""
+    """The address of a bus. `embedded`: it is this user's embedded bus, which may have to be started first."""
 
     text: str
     embedded: bool
 
 
 def given_or_system() -> str:
-    """Return the address that the environment gave at the start, or that of the system bus."""
+    """Return the bus address of the environment as it was at the start, else the address of the system bus."""
     if lager.at_start(variables.BENCH):
         return unix_address(bench_folder() / "bus")
     return lager.at_start(variables.BUS_ADDRESS) or lager.at_start("DBUS_SYSTEM_BUS_ADDRESS") or SYSTEM
@@ -43,7 +44,7 @@ def given_or_system() -> str:
 def choose() -> Address:
     """Return the bus for this process.
 
-    BusError if the machine has a bench but no lagerd: a simulated bench never replaces a real one.
+    Raises BusError if the machine has a bench but no lagerd: a simulated bench never replaces a real one.
     """
     if lager.at_start(variables.BENCH):
         return Address(unix_address(bench_folder() / "bus"), embedded=False)
@@ -68,7 +69,7 @@ def unix_address(path: "Path | str") -> str:
 
 def listening(path: "Path") -> bool:
     """Return whether a process listens on a socket file."""
-    import socket  # most commands are told the bus and need no look
+    import socket  # most commands get the bus from the environment and do not call this
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
@@ -79,15 +80,16 @@ def listening(path: "Path") -> bool:
 
 
 def embedded_folder() -> "Path":
-    """Return the private folder of this user's embedded daemon, created if needed; BusError if that is impossible.
+    """Return the private folder of this user's embedded daemon, created if needed. Raises BusError if it cannot be
+    created.
 
-    In a simulated bench it is the folder of that.
+    With a simulated bench, this is the folder of the bench.
     """
     return bench_folder() if lager.at_start(variables.BENCH) else own_folder()
 
 
 def bench_folder() -> "Path":
-    """Return the folder of the simulated bench that LAGER_BENCH names. BusError if it is not there, or not our own."""
+    """Return the folder LAGER_BENCH of a simulated bench. Raises BusError if this user has none there."""
     from pathlib import Path
 
     folder = Path(lager.at_start(variables.BENCH) or "")
@@ -127,7 +129,7 @@ def own_folder() -> "Path":
 
 
 def _takes_sockets(folder: str) -> bool:
-    """Return whether the path is absolute and short enough for our sockets."""
+    """Return whether the path is absolute and short enough for lager's sockets."""
     return os.path.isabs(folder) and len(os.fsencode(folder)) < _LONGEST_RUNTIME
 
 
@@ -156,7 +158,7 @@ def require_user_name() -> None:
 def embedded_records() -> "Path | None":
     """Return the file with the records of this user's embedded daemon; None if this process uses another bus.
 
-    BusError as from `choose`.
+    Raises BusError as `choose` does.
     """
     where = choose()
     folder = embedded_folder()
@@ -164,7 +166,7 @@ def embedded_records() -> "Path | None":
 
 
 def private(folder: "Path") -> "Path":
-    """Create `folder` if needed, and return it. OSError or BusError if other users have access to it."""
+    """Create `folder` if needed, and return it. Raises OSError, or BusError if other users have access to it."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

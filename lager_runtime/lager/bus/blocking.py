@@ -1,8 +1,8 @@
-"""A few calls over a connection of their own, without an event loop: a command that asks lagerd once needs no asyncio,
-whose import takes longer than the call.
+"""Call methods over a connection without an event loop. A command that calls lagerd once does not need asyncio, whose
+import takes longer than the call.
 
-Not thread-safe. No descriptors, no signals: what needs those has the `facade`. What a call raises is the same here as
-there, except that the connection is made by the first call.
+Not thread-safe. Descriptors and signals are not supported: `facade` has them. A call raises the same exceptions as
+there, except that the first call makes the connection.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ class BlockingBus:
     """One connection to a D-Bus broker."""
 
     def __init__(self, address: str) -> None:
-        """Connect and register. BusError if no broker is there or it does not answer within ten seconds."""
+        """Connect and register. Raises BusError if no broker listens or it does not answer within ten seconds."""
         self._serial = 0
         self._address = address
-        self._first_call: tuple[Any, ...] = ()  # what a service that we start hears before any other call
+        self._first_call: tuple[Any, ...] = ()  # sent to a service that this connection starts, before any other call
         try:
             self._sock = connected(address)
         except Exception as error:
@@ -69,7 +69,7 @@ class BlockingBus:
             refusal: NoDaemon = absent
             for _ in range(start_socket.KNOCKS):
                 start_socket.start_blocking(self._name, refusal)
-                refusal = start_socket.failed()  # something listened, so lagerd is installed
+                refusal = start_socket.failed()  # the start socket had a listener, so lagerd is installed
                 if self._first_call:
                     self.post(*self._first_call)
                 with contextlib.suppress(NotRunning):
@@ -98,7 +98,7 @@ class BlockingBus:
             raise replies.gone() from None
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
-        """Call a method without a reply, not even an error. `start` as for `Bus.post`."""
+        """Call a method without a reply, not even an error. `start` has the same effect as in `Bus.post`."""
         if start:
             self._first_call = (destination, path, member, signature, *values)
         flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
@@ -141,7 +141,7 @@ class BlockingBus:
         return self._serial
 
     def _answer(self, serial: int, end: float | None) -> Incoming:
-        """Return the reply to the call `serial`. What else comes is not read: signals, late replies."""
+        """Return the reply to the call `serial`. Signals and late replies that come before it are ignored."""
         while True:
             head = self._received(HEAD, end)
             size = sizes(head)[1]
@@ -153,7 +153,7 @@ class BlockingBus:
                 return message
 
     def _received(self, count: int, end: float | None) -> bytes:
-        """Return the next `count` bytes. TimeoutError after `end`, another OSError if the broker hangs up."""
+        """Return the next `count` bytes. Raises TimeoutError after `end`, another OSError if the broker hangs up."""
         pieces = []
         while count:
             if end is None:

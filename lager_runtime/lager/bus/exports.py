@@ -1,4 +1,4 @@
-"""Exported objects: find the method that a call means, run it, and reply with its result or an error."""
+"""Exported objects: find the method that a call names, run it, and reply with its result or an error."""
 
 import asyncio
 import errno
@@ -18,9 +18,9 @@ _log = logging.getLogger(__name__)
 class ObjectTree:
     """The objects of one connection, by path.
 
-    `refused` is told each call that failed with AccessDenied, and each call of a `lasting` method that failed at all.
-    When the tree closes, pending calls fail with the text and hint in `stopping`. Those of `lasting` methods get no
-    reply: the end of the connection tells their callers to call the next process of this name.
+    `refused` is called for each call that failed with AccessDenied, and for each call of a `lasting` method that failed
+    for any reason. When the tree closes, pending calls fail with the text and hint in `stopping`. Calls of `lasting`
+    methods get no reply: when the connection ends, their callers call the next process that owns this name.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ObjectTree:
         """Cancel the methods that are still running. Their callers and all later ones get an error, except those of
         `lasting` methods."""
         self._closed = True
-        await asyncio.sleep(0)  # let each task begin: only then can it reply
+        await asyncio.sleep(0)  # let each task begin: a task that has not begun cannot reply
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

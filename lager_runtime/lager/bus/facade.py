@@ -1,4 +1,4 @@
-"""The bus as the rest of lager uses it: plain values, lager's exceptions, one connection for each process.
+"""The bus for the rest of lager: plain values, lager's exceptions, one connection for each process.
 
 Everything here belongs to one asyncio loop and is not thread-safe.
 """
@@ -31,7 +31,7 @@ _MOST_OWED = 1 << 17  # bytes of replies to one caller that the broker has not t
 
 
 class _Words(NamedTuple):
-    """What a method call says, without its descriptors."""
+    """The content of a method call, without its descriptors."""
 
     destination: str
     path: str
@@ -53,14 +53,14 @@ class Bus:
         self._objects: Objects | None = None
         self._running: defaultdict[str, int] = defaultdict(int)
         self._address = address
-        self._first_call: tuple[Any, ...] = ()  # what a service that we start hears before any other call
+        self._first_call: tuple[Any, ...] = ()  # sent to a service that this connection starts, before any other call
         self.name = ""
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._connection = Connection(address, self._wanted, self._received, self._busy, self._ended)
 
     @classmethod
     async def connect(cls, address: str) -> "Bus":
-        """Connect and register. BusError if no broker is there or it does not answer within ten seconds."""
+        """Connect and register. Raises BusError if no broker listens or it does not answer within ten seconds."""
         bus = None
         try:
             bus = cls(address)
@@ -79,7 +79,7 @@ class Bus:
         self._connection.close()
 
     async def flush(self) -> None:
-        """Wait until the broker has read what was sent, at most a second: it discards the rest when we disconnect."""
+        """Wait up to a second until the broker has read what was sent. It discards the rest when a connection ends."""
         with contextlib.suppress(LagerError, TimeoutError):
             async with asyncio.timeout(1.0):
                 while not self._connection.all_sent:
@@ -102,11 +102,11 @@ class Bus:
     ) -> list[Any]:
         """Call a method and return its result: a list of plain values, with a descriptor for each `h`.
 
-        `interface` defaults to the destination. `start` starts a service that does not run. `fds` are closed once they
-        are sent. Raises the Refusal that the other side named; NoDaemon if the service does not exist or did
-        not answer within `timeout` seconds; BusError if the connection is lost. For a service that is not
-        trusted: Failed if the signature of the reply is not `gives`, or if the reply has more than `at_most` bytes,
-        which are then not read.
+        `interface` defaults to the destination. `start` starts a service that is not running. `fds` are closed once
+        they are sent. Raises the Refusal that the error reply names; NoDaemon if the service does not exist or did not
+        answer within `timeout` seconds; BusError if the connection is lost. For a service that is not trusted: Failed
+        if the signature of the reply is not `gives`, or if the reply has more than `at_most` bytes, which are then not
+        read.
         """
         words = _Words(destination, path, interface or destination, member, signature, values, start)
         try:
@@ -117,7 +117,7 @@ class Bus:
             refusal: NoDaemon = absent
             for _ in range(start_socket.KNOCKS):
                 await start_socket.start(self.name, refusal)
-                refusal = start_socket.failed()  # something listened, so lagerd is installed
+                refusal = start_socket.failed()  # the start socket had a listener, so lagerd is installed
                 if self._first_call:
                     self.post(*self._first_call)
                 with contextlib.suppress(NotRunning):
@@ -163,8 +163,8 @@ class Bus:
             raise not_text() from None
 
     def post(self, destination: str, path: str, member: str, signature: str, *values: Any, start: bool = False) -> None:
-        """Call a method without a reply, not even an error. `start` lets the broker start the service; one that a later
-        `call` starts in another way hears the latest such call first."""
+        """Call a method without a reply, not even an error. `start` lets the broker start the service. If a later
+        `call` starts it in another way, the service gets the latest such call first."""
         if start:
             self._first_call = (destination, path, member, signature, *values)
         flags = Flag.NO_REPLY_EXPECTED | (Flag.NONE if start else Flag.NO_AUTOSTART)
@@ -181,15 +181,15 @@ class Bus:
         )  # fmt: skip
 
     def together(self) -> AbstractContextManager[None]:
-        """Return a block that sends all calls, signals and replies made inside it as one piece, at its end."""
+        """Return a context at whose end all calls, signals and replies made inside it are sent as one piece."""
         return self._connection.together()
 
     def serve(self, objects: Objects) -> None:
-        """Let `objects` answer all calls from now on."""
+        """Pass all calls to `objects` from now on."""
         self._objects = objects
 
     def listen(self, member: str, callback: Callable[[Signal], None], *, of: str = BROKER) -> None:
-        """Call `callback` for signals that `of` sends: the broker, a unique name, or the owner of a followed name.
+        """Call `callback` for signals from `of`: the broker, a unique name, or the owner of a followed name.
 
         Signals of other senders are ignored, since any connection may send any signal.
         """
@@ -212,7 +212,7 @@ class Bus:
     async def follow(self, name: str, callback: Callable[[str], None]) -> Callable[[], Coroutine[Any, Any, None]]:
         """Call `callback` with the owner of `name`, "" for none: now, and after each change.
 
-        Returns a function that asks again and calls `callback`.
+        Returns a function that asks the broker again and calls `callback`.
         """
         changes = 0
 
@@ -226,7 +226,7 @@ class Bus:
         async def look() -> None:
             before = changes
             owner = await self.owner(name)
-            if changes == before:  # else a signal was handled since, which is newer: a reply resumes us one turn later
+            if changes == before:  # else a newer signal was handled: a reply is seen one turn later
                 self._owners[name] = owner
                 callback(owner)
 
@@ -254,7 +254,7 @@ class Bus:
         """Start the service `name` and wait until it owns the name. Raises LagerError if that fails."""
         try:
             await self._broker("StartServiceByName", "su", name, 0)
-        except NotRunning:  # the broker of a box starts none; a call of lagerd does
+        except NotRunning:  # the broker of a box starts no service; a call of lagerd does
             await self.call(name, path_of(name), "Ping", interface="org.freedesktop.DBus.Peer")
 
     async def credentials(self, unique_name: str) -> dict[str, Any]:
@@ -293,7 +293,7 @@ class Bus:
         )
 
     def _wanted(self, message: Incoming, has_room: bool) -> bool:
-        """Return whether to read a message at all; calls are refused here by their header. Cheap, even in a flood."""
+        """Return whether to read the body of a message. Calls are refused here by their header: cheap in a flood."""
         if message.kind is Kind.SIGNAL:
             owners = message.member == "NameOwnerChanged"  # only the broker may send this
             return message.member in self._listeners and (not owners or message.sender == BROKER)

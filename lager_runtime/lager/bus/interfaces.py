@@ -15,7 +15,7 @@ Runner = Callable[[Call], Outcome | Coroutine[Any, Any, Outcome]]
 
 
 class Described(Protocol):
-    """The description of an interface by the library."""
+    """An interface as the library describes it."""
 
     name: str
 
@@ -33,7 +33,8 @@ class Method(NamedTuple):
 @dataclass(frozen=True)
 class Interface:
     """`properties` has the signature and the getter of each property, `setters` the setters of the writable ones;
-    `described` is its description by the library, for introspection; None: its signatures alone."""
+    `described` returns the library's description of it, for introspection; None: introspection has only the
+    signatures."""
 
     name: str
     methods: dict[str, Method]

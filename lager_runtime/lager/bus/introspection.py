@@ -11,7 +11,7 @@ _STANDARD = {one.name: one for one in _library.Node.default().interfaces}
 
 
 def read(text: str) -> Any:
-    """Return the first interface of a description, as the library has it. Raises an Exception if it is not valid."""
+    """Return the first interface of a description, as the library's object. Raises an Exception if it is invalid."""
     return _library.Node.parse(text).interfaces[0]
 
 

@@ -1,4 +1,4 @@
-"""What is received from the bus: method calls, with the ways to answer them, and signals."""
+"""Messages received from the bus: signals, and method calls with the functions that answer them."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Signal(NamedTuple):
 
 
 class Origin(Protocol):
-    """The connection over which a call came, as the call uses it."""
+    """The part of a connection that a received call uses."""
 
     def waiting(self, sender: str) -> int: ...
     def answer(
@@ -89,19 +89,19 @@ class Call:
         self._message, self._args = None, []
 
     def reply(self, signature: str = "", *values: Any, fds: Sequence[int] = ()) -> None:
-        """Answer; the descriptors in `fds` are ours to close, which happens when they have been sent."""
+        """Answer. The descriptors in `fds` are closed when they have been sent."""
         self._bus.answer(self, Kind.METHOD_RETURN, "", signature, values, fds)
 
     def refuse(self, name: str, text: str) -> None:
         self._bus.answer(self, Kind.ERROR, name, "s", (text,), ())
 
     def fail(self, error: LagerError) -> None:
-        """Reply with one of lager's errors, by its own name if it is part of the contract."""
+        """Reply with one of lager's errors, under its own name if the contract has this error."""
         kind = type(error) if isinstance(error, Refusal) else errors.Failed
         self.refuse(ERROR_PREFIX + kind.__name__, str(error))
 
     def begin(self) -> None:
-        """Count this call as running. A caller with too many running calls has to wait with the next ones."""
+        """Count this call as running. The next calls of a caller with too many running calls have to wait."""
         self._bus.begin(self.sender)
 
     def end(self) -> None:
@@ -111,7 +111,7 @@ class Call:
     def take_fd(self, index: int) -> int:
         """Return the descriptor that an `h` argument refers to. From now on the caller has to close it.
 
-        Raises Failed if it has not arrived: the kernel drops those for which a process has no number left.
+        Raises Failed if it has not arrived: the kernel drops a descriptor if the process has no free number for it.
         """
         if not 0 <= index < len(self.fds):
             raise no_descriptor()

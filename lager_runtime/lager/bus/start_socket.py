@@ -1,8 +1,8 @@
 """Start lagerd on a box by its start socket, which only root and the group lager may connect to.
 
-On the system bus nothing starts lagerd by its name: the broker would do that for everybody, since its policy sees no
-arguments of StartServiceByName. systemd listens at the socket while lagerd does not run, and starts it for a
-connection. lagerd closes the connection when it owns its names; systemd does so if lagerd ended before.
+On the system bus, lagerd is not started by its name: the broker would do that for every user, since its policy cannot
+check the arguments of StartServiceByName. systemd listens on the socket while lagerd is not running, and starts lagerd
+for a connection. lagerd closes the connection when it owns its names. If lagerd ends before that, systemd closes it.
 
 Nothing here imports asyncio.
 """
@@ -30,10 +30,11 @@ def starts(address: str, name: str) -> bool:
 
 
 def knock(connection: str, absent: NoDaemon) -> socket.socket:
-    """Return a connection to the start socket. Reading it ends when lagerd owns its names, or has failed.
+    """Return a connection to the start socket. A read from it ends when lagerd owns its names or has failed.
 
-    `connection` is our unique name on the bus, by which lagerd records who started it. Raises `absent` if nothing
-    listens there, AccessDenied if we may not connect. Blocks for a second at most, while the queue is full.
+    `connection` is the caller's unique name on the bus, from which lagerd records who started it. Raises `absent` if
+    the socket has no listener, AccessDenied if this user may not connect. Blocks for a second at most, while the queue
+    is full.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -41,9 +42,9 @@ def knock(connection: str, absent: NoDaemon) -> socket.socket:
         sock.connect(_PATH)
         sock.sendall(connection.encode())
     except BlockingIOError:
-        pass  # the queue is full, and lagerd is about to empty it; reading fails at once, and we look again
+        pass  # the queue is full, and lagerd is about to empty it; reading fails at once, and the caller tries again
     except (BrokenPipeError, ConnectionResetError):
-        pass  # it was closed already: lagerd runs
+        pass  # already closed: lagerd is running
     except PermissionError:
         sock.close()
         raise AccessDenied(

@@ -1,1 +1,1 @@
-"""D-Bus messages as bytes, over the socket to a broker, and in which order."""
+"""The transport of D-Bus messages: their bytes, the socket to a broker, and the order in which they are served."""

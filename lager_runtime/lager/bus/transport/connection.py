@@ -1,7 +1,7 @@
 """The socket to a D-Bus broker: connect, authenticate, read and write whole messages, and end exactly once.
 
-The library provides the wire format (`wire`). What is read when, and whose turn it is, is decided here. A `Connection`
-belongs to one event loop and takes no lock. Only `abandon` runs elsewhere: in a forked child.
+The library provides the wire format (`wire`). This module decides what is read when, and which sender is served next. A
+`Connection` belongs to one event loop and takes no lock. Only `abandon` runs in another process, a forked child.
 
 Reading
 
@@ -10,32 +10,32 @@ Reading
   comes with a read (SCM_RIGHTS, unix(7)) belongs to the message under way.
 - A descriptor has one owner at any time: `_fds` while its message is under way, then `Incoming.fds` while that waits,
   then the receiver. `_arrived` moves them on; every other way out of a message closes them (`_next`, `_forget_fds`).
-- A long message is judged by its header. An unwanted one is discarded piece by piece (`_passed_over` is what is still
-  to come) and its caller is refused: 32 MB cost neither the memory nor the time of parsing them. `_coming` is set only
-  between a wanted header and the end of its body.
+- Whether a long message is wanted is decided by its header. An unwanted message is discarded piece by piece
+  (`_passed_over` counts the bytes still to come) and its caller gets an error: 32 MB cost neither the memory nor the
+  time of parsing them. `_coming` is set only between a wanted header and the end of its body.
 - A body is parsed when the turn of its message has come, and not while it waits.
 - A message that cannot be parsed is dropped. Its length was valid, so the next message still begins where it ends.
 
 Turns
 
-- `_turn` reads first and serves after that, because what we leave in the broker delays everybody. Both parts are
-  bounded: a number of bytes and messages to read, and one short round of the `FairQueue`.
+- `_turn` reads first and serves after that, because messages left unread in the broker delay every client. Both parts
+  are bounded: a number of bytes and messages to read, and one short round of the `FairQueue`.
 - At most one `_turn` is scheduled, and `_turning` is its handle. `_read` does nothing then: that turn reads anyway.
 - No wake-up is lost. When `serve` returns False, nothing is scheduled, though messages may wait. So each reason of
   `_must_wait` and of `spare` ends in `turn_soon`: a call is done (`Bus._done`), the broker takes bytes
-  (`_write_more`), a rest is over (`_rested`). A new reason needs such an end.
-- Answers and signals wait behind no call. The exception is the news that a caller has left the bus: it waits behind
-  that caller's last calls, so that a script's Interrupt is not overtaken by the end of the script. A flood (more than
-  `_LAST_WORDS`) does not get this.
-- `_left` names the callers whose departure waits like this. They no longer have to wait for anything: they take no
-  answers any more, so waiting for them to do so would never end.
+  (`_write_more`), a rest is over (`_rested`). A new reason must also end in `turn_soon`.
+- Answers and signals wait behind no call. The exception is the signal that a caller has left the bus: it waits behind
+  that caller's last calls, so that a script's Interrupt is not overtaken by the end of the script. If these are more
+  than `_LAST_WORDS` (a flood), the signal does not wait.
+- `_left` names the callers whose departure waits like this. Their calls no longer wait: they read no more answers, so a
+  wait for that would never end.
 
 Writing
 
 - `_full` is True exactly while a writer is registered: the socket refused bytes, and `_out` is not empty. `_held` is
-  True inside `together`; of nested blocks the outermost sends.
-- Descriptors are closed here once they are sent, which is with the first byte of their message, or when the queue is
-  dropped. The caller of `send` no longer owns them, whatever happens.
+  True inside `together`; if blocks are nested, the outermost one sends.
+- Descriptors are sent with the first byte of their message. They are closed here when they have been sent or when the
+  queue is dropped. The caller of `send` no longer owns them in any case.
 - If a write fails, the connection ends in the next turn of the loop, and not inside the sender's call. What is sent
   until then is dropped.
 
@@ -43,10 +43,12 @@ The end
 
 - `close` works once, and `_ended` is called once, however the connection ends. It may be called from inside a message
   that is being handed over: it empties the queue by a nested `serve`, and the outer one finds the line empty.
-- When the broker hangs up, the messages that came before are handed over first: an answer that has arrived counts.
-- A fork must not copy the socket, or the broker would not see our end. `fork_lock` keeps forks out while the socket is
-  made and added to `_connections`; each child closes its copy of what is listed there. It closes the descriptor only:
-  the epoll object is shared with the parent, and unregistering in the child would unregister for the parent.
+- When the broker closes the connection, the messages that came before are handed over first: an answer that has arrived
+  counts.
+- A fork must not copy the socket, or the broker would not see that this process has ended. `fork_lock` keeps forks out
+  while the socket is made and added to `_connections`; each child closes its copy of what is listed there. It closes
+  the descriptor only: the epoll object is shared with the parent, and unregistering in the child would unregister for
+  the parent.
 """
 
 import asyncio
@@ -64,23 +66,23 @@ from lager.bus.transport.sockets import close_fds, connected
 from lager.bus.transport.wire import BROKER, HEAD, LONGEST, AuthExternal, Incoming, Kind, sizes
 from lager.process import fork_lock
 
-_CHUNK = 1 << 16  # bytes read at one time, and of a message that is read without a look at its header first
+_CHUNK = 1 << 16  # bytes of one read; a message of up to this size is read before its header is checked
 _READ_AT_ONCE, _MESSAGES_AT_ONCE = 1 << 17, 256  # before a round is served
 _TOLD = ""  # the line of answers and signals
 _MOST_FDS = 253  # that Linux passes with one message: SCM_MAX_FD, unix(7)
-_CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has not taken yet: for one destination, for all
-_LAST_WORDS = 64  # calls that are served before the news that their sender has left
+_CONGESTED, _CHOKED = 1 << 16, 1 << 23  # bytes that the broker has not read yet: for one destination, for all
+_LAST_WORDS = 64  # calls that are served before the signal that their sender has left
 _PACE = 1 << 21  # bytes a second for a caller whose next call already waits
 
 _log = logging.getLogger(__name__)
 
 
 class Connection:
-    """A connected socket; `introduce` begins to read from it. OSError if `address` cannot be reached.
+    """A connected socket; `introduce` begins to read from it. Raises OSError if `address` cannot be reached.
 
-    `wanted` decides about each message when it arrives; its second argument is whether its sender has room. `received`
-    gets the message when its turn has come, which is not while `busy` is True for its sender. `ended` is called once,
-    however the connection ends.
+    `wanted` returns whether to read a message that arrives; its second argument is whether the sender may queue more.
+    `received` gets the message when its turn has come, which is not while `busy` is True for its sender. `ended` is
+    called once, however the connection ends.
     """
 
     def __init__(
@@ -146,7 +148,7 @@ class Connection:
     def send(self, data: bytes, fds: Sequence[int] = (), *, to: str = "") -> None:
         """Send now what the socket takes, and the rest later. Takes over the descriptors and closes them once sent.
 
-        Never blocks and never raises for the socket's sake.
+        Never blocks, and raises no error of the socket.
         """
         self._out.put(to, data, fds)
         if len(data) >= _CONGESTED:
@@ -156,11 +158,11 @@ class Connection:
             self._write()
 
     def owed(self, to: str) -> int:
-        """Return how many bytes for a destination the broker has not taken yet."""
+        """Return the number of bytes for a destination that the broker has not read yet."""
         return self._out.owed(to)
 
     def waiting(self, sender: str) -> int:
-        """Return how many messages of a sender wait for their turn."""
+        """Return the number of messages of a sender that wait for their turn."""
         return self._incoming.waiting(sender)
 
     @property
@@ -169,7 +171,7 @@ class Connection:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Collect what is sent inside this block and send it as one piece, so that the broker wakes up once."""
+        """Collect what is sent inside this context and send it as one piece, so that the broker wakes up once."""
         before, self._held = self._held, True
         try:
             yield
@@ -179,7 +181,7 @@ class Connection:
                 self._write()
 
     def close(self) -> None:
-        """End the connection and drop what is queued, in both directions. Does nothing the second time."""
+        """End the connection and drop the queues of both directions. A second call does nothing."""
         if not self._open:
             return
         self._open = False
@@ -222,7 +224,7 @@ class Connection:
             messages += not self._unread
 
     def _read_some(self) -> int:
-        """Read more of the message under way; return how many bytes, 0 if there are none at the moment."""
+        """Read more of the message under way; return the number of bytes, 0 if none are there at the moment."""
         missing = min(self._passed_over or self._needed - len(self._unread), _CHUNK)
         try:
             # Close-on-exec, which is not the default: a program that this process starts or becomes gets no copy.
@@ -299,7 +301,7 @@ class Connection:
             return None
 
     def _next(self) -> None:
-        """Begin the next message. Descriptors of this one that were not moved on are closed."""
+        """Begin the next message. Close the descriptors of this one that were not moved on."""
         self._forget_fds()
         self._unread.clear()
         self._needed = HEAD
@@ -309,9 +311,9 @@ class Connection:
         self._fds = []
 
     def _line_of(self, message: Incoming) -> str:
-        """Return whose messages this one waits behind: a call behind its caller's, an answer or signal behind none.
+        """Return the sender in whose line this message waits: a call in its caller's line, an answer or signal in none.
 
-        The news that a caller has left waits behind that caller's last calls, unless they are a flood.
+        The signal that a caller has left waits behind that caller's last calls, unless they are a flood.
         """
         if message.kind is Kind.METHOD_CALL:
             return message.sender
@@ -327,9 +329,10 @@ class Connection:
             _log.exception("Internal error while handling a message.")
 
     def _must_wait(self, sender: str) -> bool:
-        """Return whether `sender` has to wait: it is busy, or the broker has too much to take, for it or for all.
+        """Return whether `sender` has to wait: it is busy, or too many bytes wait for the broker, for it or for all.
 
-        After a long answer, a sender with more calls rests, so that the answers to others go in between.
+        After a long answer, a sender with more calls waits for a while, so that the answers to others are sent in
+        between.
         """
         if sender in self._left:
             return False
@@ -378,7 +381,7 @@ class Connection:
 
 
 def _leaver(message: Incoming) -> str:
-    """Return the unique name whose connection has ended, if that is what the broker tells; else an empty string."""
+    """Return the unique name of the connection whose end the broker signals; an empty string for other messages."""
     if message.member != "NameOwnerChanged" or message.sender != BROKER:
         return ""
     name, _, owner = message.body()

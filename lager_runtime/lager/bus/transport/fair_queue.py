@@ -1,4 +1,4 @@
-"""Whose message is served next: every sender takes turns, so that a sender that floods us delays no other.
+"""A queue in which senders take turns, so that a sender that floods lagerd does not delay the others.
 
 `FairQueue` belongs to one event loop and takes no lock. Its messages are in one of two places:
 
@@ -29,8 +29,8 @@ Races
 
 - `hand_over` may close the connection, which empties this queue by a nested `serve`. So a message is taken out and
   uncounted before it is handed over, and the loop looks at the line again after each one.
-- A sender that has nothing left when its slow message returns has no entry to mark as slow. That is correct: a sender
-  that returns later starts afresh.
+- A sender without further messages has no entry to mark as slow when its slow message is done. That is correct: its
+  next message begins a new entry.
 - `serve` returns False if no message had its turn. It does not call itself again: code that changes the answer of
   `must_wait`, or `spare`, must see to it that `serve` is called again (`Connection.turn_soon`), or messages wait for
   ever.
@@ -43,15 +43,15 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_IN_LINE = 2  # messages of one sender: an answer, and the signal that explains it
+_IN_LINE = 2  # messages of one sender: an answer and the signal that explains it
 _MOST_WAITING = 4096
 _MOST_BYTES = 1 << 20
-_SLOW = 0.002  # seconds that one message took
-_LONG = 0.005  # seconds, after which a turn ends
+_SLOW = 0.002  # seconds for one message, after which its sender is slow
+_LONG = 0.005  # seconds after which a round ends
 
 
 class _Waiting(Generic[Item]):
-    """What waits of one sender: `count` and `size` of all its messages, and those that are aside."""
+    """The waiting messages of one sender: `count` and `size` of all of them, and those that are aside."""
 
     __slots__ = ("aside", "count", "size", "slow")
 
@@ -76,16 +76,16 @@ class FairQueue(Generic[Item]):
         return bool(self._senders)
 
     def waiting(self, sender: str) -> int:
-        """Return how many messages of `sender` wait."""
+        """Return the number of messages of `sender` that wait."""
         return self._senders[sender].count if sender in self._senders else 0
 
     def has_room(self, sender: str, size: int) -> bool:
-        """Return whether `sender` may queue `size` bytes more; one message always may."""
+        """Return whether `sender` may queue `size` more bytes. True if none of its messages waits."""
         waiting = self._senders.get(sender)
         return waiting is None or (waiting.count < _MOST_WAITING and waiting.size + size <= _MOST_BYTES)
 
     def put(self, sender: str, size: int, item: Item) -> None:
-        """Queue a message of `size` bytes. Ask `has_room` first; this does not refuse."""
+        """Queue a message of `size` bytes. Call `has_room` first: `put` never refuses."""
         waiting = self._senders.setdefault(sender, _Waiting())
         waiting.count += 1
         waiting.size += size
@@ -120,7 +120,7 @@ class FairQueue(Generic[Item]):
         return count > 0
 
     def _line_up(self, must_wait: Callable[[str], bool], spare: bool) -> int:
-        """Put the messages of this round at the front of the line; return how many they are."""
+        """Put the messages of this round at the front of the line, and return their number."""
         waiting = {sender for sender in self._senders if sender != self._favoured and must_wait(sender)}
         turn = [one for one in self._line if one[0] not in waiting]
         others = [one for one in self._line if one[0] in waiting]

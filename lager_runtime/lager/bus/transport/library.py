@@ -1,7 +1,7 @@
 """Import the parts of the D-Bus library that `wire` needs, without its package.
 
-The package of dbus-fast, as that of dbus-next, imports asyncio, XML, proxies and services, which takes longer than what
-most commands do. For processes of our own; the process of a script has `world`, which does the same.
+The packages dbus-fast and dbus-next import asyncio, XML, proxies and services, which takes longer than the work of most
+commands. This is for lager's own processes; in the process of a script, `world` does the same.
 """
 
 import sys
@@ -13,7 +13,7 @@ _NAMES = ("dbus_fast", "dbus_next")
 
 
 def only_parts() -> None:
-    """Let the package itself run only if a name of it is used. Does nothing if a module has imported it before."""
+    """Run the code of the package only when one of its names is used. Does nothing if it is already imported."""
     for name in _NAMES:
         if name not in sys.modules:
             _postpone(name)

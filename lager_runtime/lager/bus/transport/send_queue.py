@@ -1,7 +1,7 @@
 """The messages that wait to be sent. Destinations take turns, so that long replies to one do not delay those to others.
 
-Messages for one destination are sent in the order in which they were queued. Across destinations this order holds as
-long as none of them has more than `_IN_LINE` bytes waiting.
+Messages for one destination are sent in the order in which they were queued. Across destinations, this order is kept
+while none of them has more than `_IN_LINE` bytes waiting.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ class SendQueue:
         return bool(self._line)
 
     def owed(self, to: str) -> int:
-        """Return how many bytes wait for a destination."""
+        """Return the number of bytes that wait for a destination."""
         return self._owed.get(to, 0)
 
     def put(self, to: str, data: bytes, fds: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ class SendQueue:
         self.size += len(data)
 
     def next(self) -> tuple[list[memoryview], Sequence[int]]:
-        """Return what to send now, and the descriptors that go with its first byte."""
+        """Return the bytes to send now, and the descriptors to send with the first byte."""
         _, data, fds = self._line[0]
         if fds:
             return [data], fds

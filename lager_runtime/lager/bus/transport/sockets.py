@@ -1,4 +1,4 @@
-"""What each connection to the broker needs of the operating system: its socket, and descriptors that are closed."""
+"""Connect the socket of a connection to the broker, and close descriptors."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ _BACKLOG_SECONDS = 5  # the longest that connect() blocks while the broker's lis
 
 
 def close_fds(fds: Iterable[int]) -> None:
-    """Close descriptors; negative ones are places that were taken."""
+    """Close descriptors. A negative number is a descriptor that was taken out of the list."""
     for fd in fds:
         if fd >= 0:
             with contextlib.suppress(OSError):
@@ -21,7 +21,7 @@ def close_fds(fds: Iterable[int]) -> None:
 
 
 def connected(address: str) -> socket.socket:
-    """Return a socket that is connected to the first unix: address. OSError if it cannot be reached."""
+    """Return a socket that is connected to the first unix: address. Raises OSError if it cannot be reached."""
     where = _path(address)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -34,9 +34,9 @@ def connected(address: str) -> socket.socket:
 
 
 def _path(address: str) -> str:
-    """Return the path of the first unix: address; that of an abstract socket begins with NUL."""
+    """Return the path of the first unix: address. The path of an abstract socket begins with NUL."""
     path = address.removeprefix("unix:path=")
-    if address == unix_address(path):  # there is nothing to decode, as nearly always
+    if address == unix_address(path):  # nothing to decode, as in nearly every address
         return path
     options = [options for transport, options in wire.parse_address(address) if transport == "unix"]
     if not options:

@@ -1,12 +1,12 @@
-"""D-Bus messages as bytes, by the library: dbus-fast where it is installed, else dbus-next.
+"""Encode and decode D-Bus messages with the library: dbus-fast if it is installed, else dbus-next.
 
-No other module imports either or knows which one is used: both have the same names. Of their parts lager uses the
-wire format, variants, signatures, addresses, authentication and introspection XML. It reads and writes the socket
-itself (`connection`), because both libraries drop the connection when the socket is full, leak descriptors, and parse a
+No other module imports either or knows which one is used: both have the same names. lager uses their wire format,
+variants, signatures, addresses, authentication and introspection XML. It reads and writes the socket itself
+(`connection`), because both libraries drop the connection when the socket is full, leak descriptors, and parse a
 message of any size before it can be refused.
 
-All values on our side are plain. A received variant becomes its value. A plain value that is sent as a variant gets the
-matching type: b, u or x, d, s, a{sv}, as.
+All values on lager's side are plain. A received variant becomes its value. A plain value that is sent as a variant gets
+the matching type: b, u or x, d, s, a{sv}, as.
 
 The broker checks each body against its signature before it passes a message on (D-Bus specification, Message Bus), and
 `body` relies on that: dbus-fast crashes on a variant whose signature is empty.
@@ -88,7 +88,7 @@ def sizes(head: bytes | bytearray) -> tuple[int, int]:
 class Incoming:
     """A received message. Its header is parsed at once, its body on first use.
 
-    `fds` are the descriptors that came with it. The owner of the message has to close them.
+    `fds` are the descriptors that came with it. The owner of the message must close them.
     """
 
     __slots__ = (
@@ -97,7 +97,7 @@ class Incoming:
     )  # fmt: skip
 
     def __init__(self, header: bytes, size: int) -> None:
-        """`header` is the header of a message of `size` bytes, or the whole message. Any Exception if it is invalid."""
+        """`header` is the header of a message of `size` bytes, or all of it. Raises any Exception if it is invalid."""
         self.size = size
         self.fds: list[int] = []
         self._raw = header
@@ -118,7 +118,7 @@ class Incoming:
             try:
                 self._whole = _read(raw)
             except Exception:
-                pass  # `body` will raise
+                pass  # `body` will raise it
             else:
                 return self._whole
         header, _ = sizes(raw)
@@ -133,7 +133,7 @@ class Incoming:
         return str(self._message().signature)
 
     def body(self) -> list[Any]:
-        """Return its values as plain ones. Any Exception if the bytes do not fit the signature."""
+        """Return its values as plain values. Raises any Exception if the bytes do not fit the signature."""
         return [_plain(value) for value in self._message().body]
 
     def _message(self) -> Message:
@@ -188,7 +188,7 @@ def encode(
 
 
 class Marshalled(bytes):
-    """An array as it is sent, from its length on. It is the only value of a message."""
+    """The bytes of an array, from its length on. It is the only value of a message."""
 
     def within(self, message: bytes) -> bytes:
         """Return `message` with this array instead of an empty one."""
@@ -209,7 +209,7 @@ def details(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def dicts(values: list[dict[str, Any]]) -> Variant:
-    """Return a list of dictionaries, perhaps an empty one, as a value of an a{sv}."""
+    """Return a list of dictionaries, which may be empty, as a value of an a{sv}."""
     return Variant("aa{sv}", [details(one) for one in values], *_UNVERIFIED)
 
 
@@ -259,7 +259,7 @@ def _plain(value: Any) -> Any:
     while kind is Variant:
         value = value.value
         kind = type(value)
-    if kind is dict:  # its keys are no containers (D-Bus specification, Dictionaries)
+    if kind is dict:  # its keys are never containers (D-Bus specification, Dictionaries)
         return {key: _plain(item) for key, item in value.items()}
     if kind is list or kind is tuple:  # a struct is a list in one library and a tuple in the other
         return [_plain(item) for item in value]

@@ -392,7 +392,9 @@ def test_only_the_holder_releases_and_what_is_denied_is_logged(
     hold().out.expect("holding")
     with pytest.raises(AccessDenied):
         client.call("Release", "s", key, name=INSTRUMENTS)
-    assert f"(uid {os.getuid()}): Release: psu is held by" in own_station.lagerd.err.expect("in another process")
+    assert f"(uid {os.getuid()}) was denied: Release: psu is held by" in own_station.lagerd.err.expect(
+        "in another process"
+    )
     with pytest.raises(NoSuchInstrument):
         client.call("Release", "s", "nothing-of-the-kind", name=INSTRUMENTS)
 
