@@ -90,7 +90,10 @@ class _DaemonLease:
             return False
 
     def guard(self, nets: tuple[str, ...]) -> None:
-        """Change which nets lagerd makes safe if this process crashes. Blocks; raises like a claim."""
+        """Change which nets lagerd makes safe if this process crashes; for a command there are none. Blocks; raises
+        like a claim."""
+        if is_command():
+            return
         if nets != self._guarded and self._fd >= 0:
             self._calls.guard(self._instrument, list(nets))
             self._guarded = nets
@@ -149,7 +152,9 @@ def _script() -> str:
 
 
 def is_command() -> bool:
-    """Return whether this process is a `lager` command, not a script."""
+    """Return whether this process is a `lager` command, not a script, even one that is called lager."""
+    if "lager_cli" not in sys.modules:
+        return False
     first = str(sys.argv[0]) if sys.argv else ""
     return os.path.basename(first) == "lager" or first.endswith("/lager_cli/__main__.py")
 

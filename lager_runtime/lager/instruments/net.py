@@ -219,8 +219,11 @@ def _lagerd(instrument: Instrument, guard: Guard = NOTHING) -> Claim:
 
 
 def _guard(config: NetConfig, nets: Nets) -> Guard:
-    """Return the nets that lagerd makes safe if this process crashes with the net open."""
-    if config.safe is None:
+    """Return the nets that lagerd makes safe if this process crashes with the net open.
+
+    For a command there are none: it leaves outputs as they are, also if a lost terminal or a time limit ends it.
+    """
+    if config.safe is None or not _is_script():
         return NOTHING
     here = [net for net in nets.nets.values() if net.instrument.key == config.instrument.key and net.type in OFF]
     return Guard((config.name,), os.path.abspath(nets.path), {net.name: place(net) for net in here})

@@ -8,8 +8,8 @@ lagerd crashes meanwhile.
 Most of the time from a crash to the safe state is the start of this process. So while nets with a safe state are held,
 and for a minute after a crash, one process is kept ready: it has imported what it needs, and forks a child for each
 request. It knows the holders of these nets, and makes safe what they leave behind while there is no lagerd
-(`make_safe.standby`). It is started with the claim of a script; for that of a command, which is short, only once the
-net has been held for a moment.
+(`make_safe.standby`). It is started with the claim of a script; for that of another program, which may be short,
+only once the net has been held for a moment.
 
 Beside it a second process is kept, which is started a second later, has imported the same and knows no holders. It
 takes the place of the first at once if that is killed. Only one of them is ever asked.

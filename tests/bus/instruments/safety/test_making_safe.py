@@ -13,7 +13,7 @@ from tests.bus.instruments.safe_bench import INSTRUMENTS, SafeBench
 from tests.bus.instruments.safety.holding import HOLD, claim, listed, told
 from tests.client import NAME, PATH, Client
 from tests.fixtures import Command, ScriptWriter, Starter
-from tests.processes import LAGERD, Process
+from tests.processes import LAGER, LAGERD, Process
 from tests.station import Station
 
 
@@ -165,3 +165,35 @@ def test_a_command_leaves_the_output_as_it_is(nets: SafeBench, lager: Command, c
         assert lager("supply", "supply2", *words).returncode == 0
     assert nets.is_on()
     assert listed(client) == []
+
+
+@pytest.mark.variant
+def test_a_script_that_is_called_lager_is_no_command(
+    nets: SafeBench, client: Client, start: Starter, script: ScriptWriter
+) -> None:
+    process = start(sys.executable, script(HOLD, "lager"))
+    process.out.expect("on\n")
+    process.kill()
+    told(client, "MadeSafe", nets.key())
+    assert not nets.is_on()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGTERM, ["state"]), (signal.SIGHUP, ["voltage", "3"]), (signal.SIGKILL, ["enable"])],
+    ids=["timeout", "lost terminal", "kill -9"],
+)
+def test_a_command_that_is_killed_leaves_the_output_as_it_is(
+    nets: SafeBench, lager: Command, client: Client, start: Starter, bench: Process, number: int, words: list[str]
+) -> None:
+    assert lager("supply", "supply2", "enable").returncode == 0
+    client.expect("Released", lambda s: s.args[0] == nets.key())
+    bench.kill(signal.SIGSTOP)  # so that the command waits for an answer
+    command = start(LAGER, "supply", "supply2", *words)
+    client.expect("Claimed", lambda s: s.args[0] == nets.key())
+    command.kill(number)
+    assert command.wait() == -number
+    client.expect("Released", lambda s: s.args[0] == nets.key())
+    assert listed(client) == []  # nobody makes it safe
+    bench.kill(signal.SIGCONT)
+    assert nets.is_on()
