@@ -123,7 +123,7 @@ class World:
         except RuntimeError as refused:  # also in Python 3.12.1, from the end of the main thread on
             error = RuntimeError("The script cannot start another thread. End some of its threads.")
             if "subinterpreter" in str(refused):
-                error = RuntimeError("A subinterpreter that starts no threads cannot be paused.")
+                error = RuntimeError("A subinterpreter without threads cannot be paused.")
             return self._load_here(name, later, error)
         if not done.acquire(timeout=_LOAD_SECONDS):
             raise ImportError(f"{name} could not be imported within {_LOAD_SECONDS:g} s.")
@@ -417,7 +417,7 @@ class _Logger:
         try:
             _ = self._logging.Logger  # its own getLogger() replaces ours
             return getattr(self._logging.getLogger(self._name), name)
-        except (ImportError, OSError):  # no file of it can be read
+        except Exception:  # no file of it can be read, or an audit hook of the script forbids it
             return self.debug
 
 

@@ -284,7 +284,10 @@ def _make() -> None:
         except BaseException as error:
             failed.append(error.with_traceback(None))
 
-    maker = threading.Thread(target=make, name="lager-maker", daemon=True)
+    try:
+        maker = threading.Thread(target=make, name="lager-maker", daemon=True)
+    except RuntimeError:  # since Python 3.12
+        raise BusError("A subinterpreter without daemon threads cannot be paused.") from None
     threads.start(maker)
     maker.join()
     if failed:
