@@ -60,7 +60,7 @@ class Service:
             _log.error("%s Without it, lagerd starts with the rest of the configuration.", error)
         self._repeats = Repeats(recorder(self.audit, lambda: self.config.log_console_input))
         breakpoints.hooks.record = self._repeats
-        breakpoints.record_lost()
+        breakpoints.returning.record_lost()
         instruments.hooks.record = lease_recorder(self.audit)
         breakpoints.hooks.killed = self._killed
         breakpoints.hooks.admit = instruments.hooks.admit = self._call_limit.admit

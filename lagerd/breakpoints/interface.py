@@ -1,7 +1,6 @@
 """The interface com.lager.Breakpoints: connect the table of pauses to scripts, commands and listeners."""
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -15,7 +14,6 @@ from lager.bus.received import Call
 from lager.bus.transport.wire import dicts
 from lager.contract import AT_TIMEOUT, BREAKPOINTS, BREAKPOINTS_PATH, ON_TIMEOUT
 from lager.errors import AccessDenied, InvalidArgument, TooMany
-from lager.process.system import user_name
 from lager.wording.text import printable
 from lagerd import introspection
 from lagerd.breakpoints import questions
@@ -31,7 +29,6 @@ from lagerd.callers.clients import HOWS, Client, Clients
 from lagerd.callers.run_kills import RunKills
 from lagerd.events import Event
 
-_LOOK_AGAIN = 5.0  # seconds, for pauses that have not returned
 _INPUT_LENGTH = 4096
 _LONG_LIST = 100  # pauses; the broker needs some milliseconds to forward such a list
 _MOST_BEHIND = 4
@@ -54,7 +51,7 @@ class Breakpoints:
         self._encoded = EncodedPauses(self.pauses, lambda pause: self.hooks.instruments(pause))
         self._calls: dict[str, Call] = {}
         self._coming: Counter[str] = Counter()  # Pause calls whose client is not known yet, by sender
-        self.returning = Returning(self.pauses, self.kept)
+        self.returning = Returning(self.pauses, self.kept, lambda *what: self._announcements.record(*what))
         self._consoles = ConsoleAccess(
             self.bus, self.clients, self.pauses, self.settings, self.hooks, self.returning.found
         )
@@ -157,23 +154,6 @@ class Breakpoints:
             self._announcements.record_end(reason, pause, by, answer or questions.default_of(pause, reason))
             self.returning.arrived()
         return ("continued",) if pause.question is None else ("continued", details.get("answer", ""))
-
-    def record_lost(self) -> None:
-        """Record the pauses whose process has ended while lagerd was not running: how they ended is unknown.
-
-        Look again as long as some have not returned: a process may end just before it can.
-        """
-        for id, kept in self.kept.take_lost().items():
-            with contextlib.suppress(InvalidArgument):
-                details = {"id": id, "run_id": kept.run_id, "since": kept.since}
-                pause = from_details(
-                    details, owner="", uid=kept.uid, user=user_name(kept.uid), pid=kept.pid, default=0.0
-                )
-                self._announcements.record(
-                    Event.GONE, pause, None, {"reason": "its script ended while there was no lagerd"}
-                )
-        if not self.kept.are_back():
-            asyncio.get_running_loop().call_later(_LOOK_AGAIN, self.record_lost)
 
     def interrupt(self, call: Call) -> Outcome | Coroutine[Any, Any, Outcome]:
         """Handle the call at once if possible, because the end of the script may be reported next; but never before its
