@@ -114,7 +114,9 @@ class _FreeDescriptors:
         for limits in ((soft + _MORE_DESCRIPTORS, max(hard, soft + _MORE_DESCRIPTORS)), (hard, hard)):
             try:
                 setlimit(files, limits)
-            except (OSError, ValueError):  # only root may raise the hard limit
+            except (OSError, ValueError) as error:  # only root may raise the hard limit
+                if _by_a_handler(error):
+                    raise
                 continue
             self._raised = limits
             return
@@ -132,10 +134,18 @@ class _FreeDescriptors:
         while free < _PAUSE_DESCRIPTORS and number != soft:  # which is -1 if there is no limit
             try:
                 self._posix["get_inheritable"](number)
-            except OSError:
+            except OSError as error:
+                if error.__traceback__ and error.__traceback__.tb_next and _by_a_handler(error):
+                    raise
                 free += 1
             number += 1
         return free == _PAUSE_DESCRIPTORS
+
+
+def _by_a_handler(error: Exception) -> bool:
+    """Return whether a signal handler of the script has raised it; see lager/process/raised.py."""
+    raised = start().world().modules.get("lager.process.raised")
+    return raised is not None and bool(raised.by_a_handler(error))
 
 
 def _compiled(name: str, folders: "list[str]") -> "dict[str, Any] | None":

@@ -13,7 +13,7 @@ import sys
 
 from lager import variables
 from lager.process import at_end as _at_end  # noqa: F401  # its exit handler is registered before those of the script
-from lager.process import fork_lock
+from lager.process import fork_lock, raised
 
 if variables.PROCESS_ID in os.environ and not hasattr(sys, "_lager_start"):  # Python has not read lager_startup.pth
     import lager_startup  # noqa: F401
@@ -24,7 +24,7 @@ if hasattr(sys, "_lager_start"):  # the functions below get their builtins from 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost more than all the rest
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType, TracebackType
+    from types import FrameType
     from typing import Any
 
     from lager.errors import BenchChanged, InvalidNetError, NoAnswer, PauseTimeout, SetupFunctionRequiredError
@@ -119,7 +119,7 @@ def ask(
         answer: bool | str | float = load("lager.breakpoints.ask").ask(_caller(), asked, timeout, label)
         return answer
     except BaseException as error:
-        asked_for = in_brief(error, handled)
+        asked_for = in_brief(raised.behind(error, handled), handled)
     try:
         raise asked_for
     finally:
@@ -128,10 +128,8 @@ def ask(
 
 def _caller() -> FrameType:
     """Return the frame that called our function; the function's own if C called it, as atexit does."""
-    try:
-        return _getframe(2)
-    except ValueError:
-        return _getframe(1)
+    ours = _getframe(1)
+    return ours.f_back or ours
 
 
 def _breakpoint(
@@ -233,9 +231,12 @@ def _make_room() -> int:
     """
     try:
         _descend(_ROOM)
-    except RecursionError:
+    except RecursionError as error:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(limit + _ROOM)
+        if raised.by_a_handler(error):
+            sys.setrecursionlimit(limit)
+            raise
         return limit
     return 0
 
@@ -250,7 +251,7 @@ def _asked(frame: FrameType) -> None:
     try:
         on_request = load("lager.breakpoints.triggers.on_request")
     except Exception as error:
-        if not _is_ours(error):  # a signal handler has raised it meanwhile
+        if not raised.is_fault_of_ours(error):
             raise
         _complain(error)
     else:
@@ -270,7 +271,8 @@ def load(name: str) -> Any:
 
 def _reported(error: BaseException, handled: BaseException | None) -> BaseException | None:
     """Return what the script gets for `error`, which has ended a pause; None for a fault of ours, which is reported."""
-    if isinstance(error, Exception) and _is_ours(error):
+    error = raised.behind(error, handled)
+    if isinstance(error, Exception) and raised.is_fault_of_ours(error):
         _complain(error)
         return None
     return in_brief(error, handled)
@@ -282,53 +284,12 @@ def in_brief(error: BaseException, handled: BaseException | None) -> BaseExcepti
     is_chained = error.__context__ is not None and error.__context__ is not handled
     if is_debugging() or (is_chained and type(error).__module__ != "lager.errors"):
         raise error
-    return error.with_traceback(_first_of_others(error.__traceback__))
+    return error.with_traceback(raised.first_of_others(error.__traceback__))
 
 
 def is_debugging() -> bool:
     """Return whether the user wants full tracebacks."""
     return sys.flags.dev_mode or setting(variables.DEBUG).strip().lower() not in {"", *variables.OFF}
-
-
-def _is_ours(error: Exception) -> bool:
-    """Return whether `error` is a fault of lager's side, which is reported and not raised. What other code raises
-    meanwhile in this thread, such as a signal handler, belongs to the script."""
-    if type(error).__module__ == "lager.errors" or isinstance(error, RecursionError):
-        return not _is_from_the_script(error)
-    if type(error).__module__ != "builtins":
-        return False
-    return _first_of_others(error.__traceback__) is None
-
-
-def _first_of_others(raised: TracebackType | None) -> TracebackType | None:
-    """Return the traceback from the first frame on that is not lager's side; None if there is none."""
-    while raised is not None:
-        names = raised.tb_frame.f_globals
-        if str(names.get("__name__")).partition(".")[0] not in ("lager", "lager_startup") and not _is_of_our_world(
-            names
-        ):
-            return raised
-        raised = raised.tb_next
-    return None
-
-
-def _is_from_the_script(error: Exception) -> bool:
-    """Return whether code of the script raised it, such as a signal handler that uses nets or is deeply nested."""
-    try:
-        code_owner = load("lager.inspection.frames.code_owner")
-    except Exception:  # nothing can be imported
-        return False
-    raised = error.__traceback__
-    while raised is not None:
-        if not (code_owner.is_ours(raised.tb_frame) or code_owner.is_library(raised.tb_frame)):
-            return True
-        raised = raised.tb_next
-    return False
-
-
-def _is_of_our_world(names: dict[str, Any]) -> bool:
-    start = getattr(sys, "_lager_start", None)
-    return start is not None and names.get("__builtins__") is start.world().builtins
 
 
 def _complain(error: Exception) -> None:
@@ -340,12 +301,15 @@ def _complain(error: Exception) -> None:
         try:
             what = load("lager.wording.text").printable(text, 500)
             say = load("lager.breakpoints.terminal.notices").say
-        except Exception:  # nothing can be imported
+        except Exception as problem:  # nothing can be imported
+            if raised.by_a_handler(problem):
+                raise
             print(f"lager: cannot pause here; continuing. {what}", file=sys.stderr, flush=True)
         else:
             say(f"lager: cannot pause here; continuing. {what}\n", begin_line=True)
-    except Exception:
-        return  # standard error is closed
+    except Exception as problem:  # standard error is closed
+        if raised.by_a_handler(problem):
+            raise
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,5 @@
 """A question: a pause that returns an answer. Without lagerd it is asked on the terminal of the process."""
 
-import contextlib
 import os
 import select
 import sys
@@ -16,6 +15,7 @@ from lager.breakpoints.terminal.notices import say
 from lager.contract import DEFAULT_TIMEOUT
 from lager.errors import InvalidArgument, LagerError, NoAnswer
 from lager.inspection.frames.location import Place
+from lager.process.raised import by_a_handler, suppressed
 from lager.wording.question import Answer, Question
 
 
@@ -36,12 +36,12 @@ def _through_lagerd(place: Place, asked: Question, timeout: object, label: objec
     try:
         ended = pause.ask(place, text, timeout, asked)
     except LagerError as problem:
-        if not lager._is_ours(problem):  # a signal handler of the script has raised it meanwhile
+        if by_a_handler(problem):
             raise
         say(f"lager: cannot ask through lagerd. {problem}\n")
         return _on_terminal(asked, timeout, where)
     answer = ended.by.get("answer")
-    with contextlib.suppress(InvalidArgument):
+    with suppressed(InvalidArgument):
         if answer is not None:
             return asked.answer(answer)
     return _without(asked, where)
@@ -76,12 +76,14 @@ def _on_terminal(asked: Question, timeout: object, where: str) -> Answer:
             try:
                 return asked.answer(line.rstrip("\n"))
             except InvalidArgument as wrong:
+                if by_a_handler(wrong):
+                    raise
                 say(f"lager: {wrong}\n")
 
 
 def _terminal() -> int | None:
     path = lager.at_start(variables.TERMINAL)
-    with contextlib.suppress(Exception):
+    with suppressed(Exception):
         stream: Any = sys.__stdin__
         fd = stream.fileno()
         if os.isatty(fd) and (not path or os.ttyname(fd) == path):

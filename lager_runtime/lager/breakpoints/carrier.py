@@ -42,6 +42,14 @@ class Carrier:
         """Report `pause` to lagerd; its `events` get the results. From any thread."""
         self._client.start(self._begin, pause)
 
+    def hear_signals(self, pause: PauseState) -> None:
+        """Let each signal wake the main thread from its wait for the events of `pause`."""
+        self._client.loop.hear_signals(pause.wake)
+
+    def ignore_signals(self, pause: PauseState) -> None:
+        """End `hear_signals`, if it was called."""
+        self._client.loop.ignore_signals(pause.wake)
+
     def interrupt(self, pause: PauseState) -> None:
         """End `pause`, because its thread no longer waits. From any thread."""
         self._client.start(self._interrupt, pause)
@@ -123,6 +131,7 @@ class Carrier:
         except Exception as error:
             outcome = CannotPause(BusError(f"{type(error).__name__}: {error}"))
         self._pauses.pop(pause.id, None)
+        pause.task = pause.limit = None  # else the script's thread may delete them, in Python code that drops errors
         self._end(pause, outcome)
 
     def _end(self, pause: PauseState, outcome: Ended | CannotPause) -> None:

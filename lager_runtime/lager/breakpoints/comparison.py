@@ -5,15 +5,15 @@ This module belongs to lager's side of a pause; the module that reads the instru
 nothing here takes time.
 """
 
-import contextlib
+import _thread
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lager.errors import LagerError
+from lager.errors import Failed, LagerError
 from lager.process import threads
+from lager.process.raised import suppressed
 
 _ACTOR = "lager.instruments.while_paused.settings_read"
 _SECONDS = 1.0  # for all instruments, in parallel, at the resume
@@ -24,15 +24,23 @@ class _Over(Exception):
 
 
 class _Work:
-    """One reading of one instrument, in a thread of its own. When `done` is set, there is a `value`, or an `error`."""
+    """One reading of one instrument, in a thread of its own. When it is done, there is a `value`, or an `error`."""
 
     def __init__(self, read: Callable[[Callable[[], None]], Any]) -> None:
-        self.done = threading.Event()
+        self._running = _thread.allocate_lock()
+        self._running.acquire()
         self.value: Any = None
         self.error = ""
         self._over = False
         self._read = read
-        threading.Thread(target=self._work, name="lager-comparison", daemon=True).start()
+        threads.start_new(self._work)
+
+    def is_done(self, seconds: float = 0.0) -> bool:
+        """Return whether it is done within so many seconds. One call of C code waits: see threads.start_new."""
+        if not self._running.acquire(timeout=seconds):
+            return False
+        self._running.release()
+        return True
 
     def end(self) -> None:
         """End the reading after the query that is under way."""
@@ -49,7 +57,7 @@ class _Work:
         except Exception as error:
             self.error = f"{type(error).__name__}: {error}"
         finally:
-            self.done.set()
+            self._running.release()
 
     def _check(self) -> None:
         if self._over:
@@ -81,7 +89,7 @@ class Comparison:
                 self._begun[key] = self._actor.sets_made(holding)
                 self._first.pop(key, None)
         self._held = held
-        self._first = {key: work for key, work in self._first.items() if work.done.is_set() and work.value is not None}
+        self._first = {key: work for key, work in self._first.items() if work.is_done() and work.value is not None}
 
     def step(self) -> None:
         """Note the settings at the beginning of a step."""
@@ -92,7 +100,7 @@ class Comparison:
         for key, holding in self._held:
             if key in self._first:
                 continue
-            with contextlib.suppress(RuntimeError):  # no thread can be started, so it is not compared
+            with suppressed(Failed):  # no thread can be started, so it is not compared
                 self._first[key] = self._reading(key, holding)
 
     def end_first(self) -> None:
@@ -106,7 +114,7 @@ class Comparison:
         self.end_first()
         found: list[dict[str, Any]] = []
         for key, holding, work in self._read_again():
-            if not work.done.wait(max(until - time.monotonic(), 0.0)):
+            if not work.is_done(max(until - time.monotonic(), 0.0)):
                 work.end()
                 self._say(holding, f"it did not answer within {_SECONDS:g} s.")
             elif work.error:
@@ -120,12 +128,12 @@ class Comparison:
         again = []
         for key, holding in self._held:
             first = self._first.get(key)
-            if first is None or not first.done.is_set():
+            if first is None or not first.is_done():
                 continue
             if first.error:
                 self._say(holding, first.error)
             elif first.value is not None:
-                with contextlib.suppress(RuntimeError):
+                with suppressed(Failed):
                     again.append((key, holding, self._reading(key, holding)))
         return again
 

@@ -1,7 +1,6 @@
 """Handles a timeout after which the script does not resume: raises PauseTimeout, or ends the run."""
 
 import atexit
-import contextlib
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lager.contract import TIMED_OUT
 from lager.errors import BenchChanged, PauseTimeout
 from lager.inspection.frames import script_threads
+from lager.process.raised import suppressed
 from lager.wording.changes import line
 
 if TYPE_CHECKING:
@@ -71,6 +71,6 @@ def _exit(over: threading.Event) -> None:
     atexit.unregister(_exit)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
+        with suppressed(Exception):
             stream.flush()
     os._exit(TIMED_OUT)

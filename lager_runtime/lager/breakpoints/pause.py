@@ -15,7 +15,7 @@ import lager
 from lager import variables
 from lager.breakpoints import carrier, comparison
 from lager.breakpoints.on_timeout import bench_changed, outcome
-from lager.breakpoints.state import CannotPause, Ended, PauseState, step_ended
+from lager.breakpoints.state import CannotPause, Ended, PauseState, Signalled, step_ended
 from lager.breakpoints.terminal import banner, notices, terminal_line
 from lager.breakpoints.terminal.notices import say
 from lager.contract import LONGEST, ON_CHANGE, ON_TIMEOUT, PATH_LENGTH
@@ -24,6 +24,7 @@ from lager.inspection import display_paths
 from lager.inspection.frames import script_threads
 from lager.inspection.frames.location import Place, file_of
 from lager.process import threads
+from lager.process.raised import by_a_handler, suppressed
 from lager.stepping import obstacle
 from lager.wording import changes
 from lager.wording.question import Question
@@ -130,17 +131,24 @@ def _until_ended(pause: PauseState, about: str, began: float) -> Ended:
 def _carried(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
     place, interactive = pause.place, pause.interactive
     carried = carrier.of_this_process()
+    was_paused = threading.get_ident() in threads.paused  # a signal handler may pause
     if interactive:
         script_threads.prepare()
     try:
         with _clocks_stopped(began), threads.counted_in(threads.paused):
             pause.comparison = comparison.of_this_process(pause.comparison)
             carried.begin(pause)
+            if script_threads.is_main():
+                carried.hear_signals(pause)
             ended = _wait(pause, about)
+            carried.ignore_signals(pause)
             pause.frame = place.frame if pause.is_step(ended) else None
             return ended
     except BaseException:
         carried.interrupt(pause)
+        carried.ignore_signals(pause)
+        if not was_paused:
+            threads.paused.discard(threading.get_ident())
         pause.end_requests()
         terminal_line.await_row_gone()  # a traceback may follow
         _take_back(pause)
@@ -197,11 +205,15 @@ def _waited(pause: PauseState, about: str, began: float) -> Ended | CannotPause:
     while True:
         try:
             event = pause.events.get(timeout=pause.patience())
-        except Empty:
+        except Empty as error:
+            if by_a_handler(error):
+                raise
             given_up = pause.given_up()
             if given_up is None:
                 continue
             event = given_up
+        if isinstance(event, Signalled):
+            continue
         if isinstance(event, CannotPause):
             pause.end_requests()
             _take_back(pause)
@@ -250,9 +262,11 @@ def _restored(what: tuple[str, Callable[[], None]]) -> str:
     name, set_back = what
     try:
         set_back()
-    except LagerError as error:
-        return f"{name} was not set back: {error.what}"
     except Exception as error:
+        if by_a_handler(error):
+            raise
+        if isinstance(error, LagerError):
+            return f"{name} was not set back: {error.what}"
         return f"{name} was not set back: {type(error).__name__}: {error}"
     return f"{name} was set back"
 
@@ -272,7 +286,7 @@ def timeout_of(argument: object) -> float | None:
     text = lager.setting(variables.BREAKPOINT_TIMEOUT).strip()
     if not text:
         return None
-    with contextlib.suppress(ValueError):
+    with suppressed(ValueError):
         seconds = _seconds(float(text))
         if seconds is not None:
             return seconds
@@ -292,7 +306,9 @@ def _is_true(interactive: object) -> bool:
     """Return whether the argument is true; False, after a line on standard error, if it cannot say, as an array."""
     try:
         return bool(interactive)
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         say(f"lager: interactive={printable(_repr(interactive), 40)} is neither true nor false; using False.\n")
         return False
 
@@ -303,7 +319,9 @@ def _seconds(value: object) -> float | None:
     try:
         # It may be anything; if it is not a number, this raises.
         seconds = number_of(value) if type(value) is str else float(value)  # type: ignore[arg-type]
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         return None
     return seconds if seconds is not None and math.isfinite(seconds) and 0 <= seconds <= LONGEST else None
 
@@ -311,5 +329,7 @@ def _seconds(value: object) -> float | None:
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         return type(value).__name__

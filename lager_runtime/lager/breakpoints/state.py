@@ -36,6 +36,10 @@ class Accepted(NamedTuple):
     remaining: float
 
 
+class Signalled(NamedTuple):
+    """A signal has come: the paused thread wakes up, and Python runs its handler there."""
+
+
 class Ended(NamedTuple):
     reason: str
     by: dict[str, Any]
@@ -54,7 +58,7 @@ class PauseState:
     question: Question | None = None
     on_change: str = ON_CHANGE[0]
     changes: "list[Change]" = field(default_factory=list)  # of the bench; known at its end
-    events: "SimpleQueue[Accepted | Ended | CannotPause]" = field(default_factory=SimpleQueue)
+    events: "SimpleQueue[Accepted | Signalled | Ended | CannotPause]" = field(default_factory=SimpleQueue)
     deadline: float | None = None
     known: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -87,6 +91,10 @@ class PauseState:
         """Take over the lasting state of the pause `before`, whose step has ended here."""
         self.consoles, self.comparison = before.consoles, before.comparison
         self.details |= {"stepped_from": before.id, "interactive": True}
+
+    def wake(self) -> None:
+        """Wake the paused thread, so that Python runs the handler of a signal."""
+        self.events.put(Signalled())
 
     def end_requests(self) -> None:
         """End all requests of others to the script's instruments; blocks for the query under way."""

@@ -12,6 +12,7 @@ from lager.breakpoints import carrier, guarded, pause
 from lager.breakpoints.state import PauseState, step_begins, step_ended
 from lager.breakpoints.terminal.notices import say
 from lager.errors import InvalidArgument
+from lager.process.raised import by_a_handler
 from lager.stepping import engine
 from lager.stepping.course import Course
 
@@ -34,5 +35,7 @@ def begin(before: PauseState) -> None:
     try:
         engine.begin(Course(before.step, frame, returning=before.returning), stopped, over)
     except InvalidArgument as refused:
+        if by_a_handler(refused):
+            raise
         say(f"lager: cannot step; continuing. {refused}\n")
         over()

@@ -22,6 +22,7 @@ Invariants, and the races that they prevent:
   thread that is still paused then is a daemon thread, and ends where it is.
 """
 
+import _thread
 import asyncio
 import contextlib
 import errno
@@ -29,17 +30,19 @@ import os
 import selectors
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent import futures
 from typing import Any, Protocol, TypeVar
 
 from lager.bus import address
 from lager.bus.facade import Bus
 from lager.contract import BREAKPOINTS
+from lager.daemon.client_loop import ClientLoop, Work
 from lager.errors import BusError, Failed, NoDaemon
 from lager.process import at_end, at_exec, threads
+from lager.process.raised import by_a_handler
 
 PATIENCE = 5.0  # seconds, for a lagerd that is just being started
 _LAST_WORDS_SECONDS = 1.0
+_ONE_MOMENT = 0.5  # seconds, for a client's thread that does not answer
 _RETRY_FIRST, _RETRY_LAST = 0.1, 5.0
 
 
@@ -69,7 +72,9 @@ class _Selector(selectors.EpollSelector):
     def are_ours(self) -> bool:
         try:
             return os.path.samestat(self._inode, os.fstat(self._waking))
-        except OSError:
+        except OSError as error:
+            if by_a_handler(error):
+                raise
             return False
 
     def select(self, timeout: float | None = None) -> "list[tuple[selectors.SelectorKey, int]]":
@@ -88,9 +93,10 @@ class DaemonClient:
         self.closing = False
         self._pid = os.getpid()
         selector = _Selector()
-        self._loop = asyncio.SelectorEventLoop(selector)
+        self.loop = ClientLoop(selector)
         selector.mark()
         self._are_ours = selector.are_ours
+        self._over = False
         self._participants: dict[Any, Participant] = {}
         self._newest: Bus | None = None  # it may not be in use yet
         self._introduced: list[Participant] = []  # those that were called for it
@@ -98,19 +104,20 @@ class DaemonClient:
         self._next_owner = asyncio.Event()
         self._look_for_owner: Callable[[], Coroutine[Any, Any, None]]
         self._connecting: asyncio.Lock = asyncio.Lock()
-        self._last_words: set[futures.Future[None]] = set()
+        self._last_words: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._work, name="lager", daemon=True)
         try:
             threads.start(self._thread)
         except BaseException:
-            self._loop.close()
+            self.loop.close()
             raise
         at_end.call(self.close)
 
     def is_usable(self) -> bool:
         """Return False once the thread has ended, or the script has closed lager's descriptors, as a daemon does: then
         their numbers are no longer lager's, and nothing reaches the thread."""
-        return self._thread.is_alive() and self._are_ours()
+        # Not Thread.is_alive(), which a signal handler that raises there makes False (in Python 3.11 and 3.12).
+        return not self._over and self._are_ours()
 
     def is_here(self) -> bool:
         """Return whether the calling thread is the client's own, which must not wait for itself."""
@@ -127,33 +134,25 @@ class DaemonClient:
 
     def start(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call `callback` soon, in the client's thread; returns at once."""
-        self._loop.call_soon_threadsafe(callback, *arguments)
+        self.loop.call_soon_threadsafe(callback, *arguments)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do `work` in the client's thread; return its result or raise its error. Blocks until it is done."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-        finally:
-            del future  # its error has this frame, and would keep it and its callers alive
+        return Work(self.loop, work).result()
 
     def finish(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` in the client's thread; returns at once. The end of the process waits for it.
 
         Raises RuntimeError if the process is ending already.
         """
-        self._last_words.add(asyncio.run_coroutine_threadsafe(work, self._loop))
-        self._last_words = {word for word in list(self._last_words) if not word.done()}
+        self.start(self._begin_last_words, work)
 
     def close(self) -> None:
         """End the thread and the connection, at the end of the process that made them; not in a child."""
         if self._pid == os.getpid() and self.is_usable():
             self.closing = True
-            futures.wait(self._last_words, _LAST_WORDS_SECONDS)
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            Work(self.loop, self._end_last_words()).wait(_LAST_WORDS_SECONDS + _ONE_MOMENT)
+            self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
 
     async def connected(self, *, patient: bool) -> Bus:
@@ -195,11 +194,20 @@ class DaemonClient:
             await self._look_for_owner()
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        return self._loop.create_task(work)
+        return self.loop.create_task(work)
 
     def time(self) -> float:
         """Return the seconds of the clock of the loop."""
-        return self._loop.time()
+        return self.loop.time()
+
+    def _begin_last_words(self, work: Coroutine[Any, Any, None]) -> None:
+        word = self.create_task(work)
+        self._last_words.add(word)
+        word.add_done_callback(self._last_words.discard)
+
+    async def _end_last_words(self) -> None:
+        if self._last_words:
+            await asyncio.wait(self._last_words, timeout=_LAST_WORDS_SECONDS)
 
     def _introduce(self, participant: Participant) -> None:
         if self._newest is not None and participant not in self._introduced:  # else it is called when there is one
@@ -208,7 +216,13 @@ class DaemonClient:
 
     def _work(self) -> None:
         try:
-            self._loop.run_forever()
+            self._serve()
+        finally:
+            self._over = True
+
+    def _serve(self) -> None:
+        try:
+            self.loop.run_forever()
         except OSError:
             if self.is_usable():
                 raise
@@ -216,8 +230,8 @@ class DaemonClient:
             for participant in () if self.closing else list(self._participants.values()):
                 participant.ended()
             if self.is_usable():
-                self._loop.run_until_complete(self._wind_up())
-                self._loop.close()
+                self.loop.run_until_complete(self._wind_up())
+                self.loop.close()
 
     async def _wind_up(self) -> None:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -284,12 +298,20 @@ def _make() -> None:
         except BaseException as error:
             failed.append(error.with_traceback(None))
 
+        finally:
+            made.release()
+
     try:
-        maker = threading.Thread(target=make, name="lager-maker", daemon=True)
-    except RuntimeError:  # since Python 3.12
+        threading.Thread(daemon=True)  # as the client's
+    except RuntimeError as error:  # since Python 3.12
+        if by_a_handler(error):
+            raise
         raise BusError("A subinterpreter without daemon threads cannot be paused.") from None
-    threads.start(maker)
-    maker.join()
+    # Not a Thread: a signal handler that raises in its start() or join() leaves their locks as they are.
+    made = _thread.allocate_lock()
+    made.acquire()
+    threads.start_new(make)
+    made.acquire()
     if failed:
         raise failed.pop()
 
@@ -305,6 +327,8 @@ def _abandon() -> None:
 def _after_fork() -> None:
     global _making
     _making = threading.RLock()
+    if _client is not None:
+        _client.loop.forget_signals()
     _abandon()
 
 

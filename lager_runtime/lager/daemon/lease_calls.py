@@ -12,6 +12,7 @@ from lager.bus.received import Signal
 from lager.contract import BREAKPOINTS, BREAKPOINTS_PATH, INSTRUMENTS, INSTRUMENTS_PATH
 from lager.daemon.daemon_client import PATIENCE, DaemonClient, this_process
 from lager.errors import LagerError, NoDaemon
+from lager.process.raised import by_a_handler, suppressed
 
 if TYPE_CHECKING:
     from lager.contract import LeaseDetails
@@ -56,14 +57,16 @@ class LeaseCalls:
         work = self._release(instrument, fd)
         try:
             self._client.finish(work)
-        except RuntimeError:  # the process is ending
+        except RuntimeError as error:  # the process is ending
+            if by_a_handler(error):
+                raise
             work.close()
             os.close(fd)
 
     def record(self, instrument: str, changes: list[dict[str, Any]], *, wait: bool) -> None:
         """Report a setting of an instrument that this process holds. Blocks only to `wait` until lagerd has it, a
         second at most. Raises nothing: an instrument can be set without lagerd."""
-        with contextlib.suppress(LagerError, RuntimeError):  # the latter: the process is ending
+        with suppressed(LagerError, RuntimeError):  # the latter: the process is ending
             if not wait or self._client.is_here():  # the garbage collector closes a net
                 self._client.start(self._post, instrument, changes)
             else:
@@ -99,7 +102,9 @@ class LeaseCalls:
                 self._client.finish(self._released_first(instrument, fd))
                 return True
             return bool(self._client.run(self._release_first(instrument, fd)))
-        except RuntimeError:  # the process is ending
+        except RuntimeError as error:  # the process is ending
+            if by_a_handler(error):
+                raise
             os.close(fd)
             return False
 

@@ -9,6 +9,7 @@ import os
 
 import lager
 from lager import variables
+from lager.process.raised import by_a_handler
 
 
 def shown(path: str) -> str:
@@ -55,5 +56,7 @@ def _typed() -> dict[str, str]:
 
     try:
         return {str(name): str(typed) for name, typed in json.loads(lager.at_start(variables.TYPED) or "{}").items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError) as error:
+        if by_a_handler(error):
+            raise
         return {}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import lager
 from lager.errors import LagerError
+from lager.process import raised
 from lager.wording import commands
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -27,9 +28,14 @@ def briefly(function: _Function) -> _Function:
         try:
             return function(*arguments, **options)
         except LagerError as error:
-            if lager.is_debugging():
+            brief = raised.behind(error, handled)
+            if brief is not error:
+                brief = brief.with_traceback(raised.first_of_others(brief.__traceback__))
+            elif lager.is_debugging():
+                del brief
                 raise
-            brief = _without_causes(error, handled)
+            else:
+                brief = _without_causes(error, handled)
         try:
             raise brief
         finally:

@@ -19,6 +19,7 @@ from lager.nets.model import Instrument, NetConfig, Nets
 from lager.nets.resource import Reach, device
 from lager.nets.terminals import terminal
 from lager.process import at_end, threads
+from lager.process.raised import by_a_handler, suppressed
 
 _END_SECONDS = 2.0  # for a statement of a console to leave an instrument, at the end of the process
 
@@ -85,7 +86,7 @@ class Holding:
             self.sharing.discard(token)
             if self.users:
                 self._guard()
-                with contextlib.suppress(InstrumentError):  # then the watchdog guards more nets than are open
+                with suppressed(InstrumentError):  # then the watchdog guards more nets than are open
                     self._attend()
             else:
                 self.close()
@@ -103,7 +104,7 @@ class Holding:
                 if lease and self._unsafe:
                     crash(lease)
                 elif lease:
-                    lease.release()
+                    _release(lease)
                 self._unsafe = {}
 
     def _open(self, config: NetConfig, claim: Claim, wait: float) -> None:
@@ -241,11 +242,20 @@ def is_free(*locks: Any) -> bool:
         return True
 
 
+def _release(lease: "HeldLease") -> None:
+    try:
+        lease.release()
+    except BaseException as error:
+        if by_a_handler(error):  # which may have come before the release
+            lease.release()
+        raise
+
+
 def _close_all() -> None:
     """Close all instruments that are still open at the end of the process."""
     for (pid, _), holding in list(_holdings.items()):
         if pid == os.getpid() and not holding.given_up():
-            with contextlib.suppress(Exception):
+            with suppressed(Exception):
                 holding.close()
 
 

@@ -17,6 +17,7 @@ from lager.instruments.claims import NOTHING, Guard, HeldLease
 from lager.instruments.reporter import Reporter
 from lager.instruments.sessions.port import LeasedPort
 from lager.process import at_exec
+from lager.process.raised import by_a_handler, suppressed
 from lager.wording.text import printable
 
 
@@ -70,23 +71,26 @@ class _DaemonLease:
         _held.add(self)
 
     def release(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd < 0:
+        if self._fd < 0:
             return
         if self._guarded:
+            fd, self._fd = self._fd, -1
             if not self._calls.release_first(self._instrument, fd):
                 _say_unheard(self._guarded)
             return
         # Unlock first, so that a copy that a child still has open does not hold the lock.
-        with contextlib.suppress(OSError):
-            fcntl.flock(fd, fcntl.LOCK_UN)
+        with suppressed(OSError):
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        fd, self._fd = self._fd, -1
         self._calls.release(self._instrument, fd)
 
     def _is_watched(self) -> bool:
         """Return whether lagerd says that another script is paused."""
         try:
             return bool(os.fstat(self._fd).st_mode & LEASE_WATCHED)
-        except OSError:  # it has just been released
+        except OSError as error:  # it has just been released
+            if by_a_handler(error):
+                raise
             return False
 
     def guard(self, nets: tuple[str, ...]) -> None:
@@ -108,7 +112,7 @@ class _DaemonLease:
         if fd < 0:
             return
         if exit_code:
-            with contextlib.suppress(OSError, LagerError, RuntimeError):
+            with suppressed(OSError, LagerError, RuntimeError):
                 self._calls.end(self._instrument, os.open(exit_code, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         os.close(fd)
 
@@ -116,7 +120,9 @@ class _DaemonLease:
         """Return a copy of the locked descriptor. Raises InstrumentError if the lease has ended."""
         try:
             return fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, 3)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if by_a_handler(error):
+                raise
             raise InstrumentError("The lease has just been released.") from None
 
     def forget(self) -> None:
@@ -168,7 +174,9 @@ def _ancestors() -> list[int]:
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 pid = int(file.read().rpartition(b")")[2].split()[1])  # proc(5): state and ppid follow the name
-        except (OSError, ValueError, IndexError):
+        except (OSError, ValueError, IndexError) as error:
+            if by_a_handler(error):
+                raise
             break
     return found
 

@@ -29,6 +29,7 @@ from lager.nets.model import Instrument, NetConfig, Nets, NetType, Safe, net_typ
 from lager.nets.resource import Reach
 from lager.nets.settings.safe import AFTER, OFF, ON_EXIT, OUTPUTS
 from lager.nets.terminals import place
+from lager.process.raised import by_a_handler
 from lager.wording.values import seconds, shown
 
 if TYPE_CHECKING:
@@ -286,6 +287,8 @@ def _make_safe(config: NetConfig, session: Session) -> bool:
         driver.coupled = True
         safe_state.apply(driver)
     except LagerError as error:
+        if by_a_handler(error):
+            raise
         if sys.stderr is not None:
             print(f"lager: {config.name} could not be made safe: {error.what} lagerd tries again.", file=sys.stderr)
         return False

@@ -4,10 +4,11 @@ They are not inheritable, but a script may make all of its descriptors inheritab
 each such start (sys.audit). One that C code makes, through ctypes for example, is not announced.
 """
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
+
+from lager.process.raised import suppressed
 
 _STARTS = frozenset(("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"))
 _kept: list[Callable[[], Iterable[int]]] = []
@@ -23,7 +24,7 @@ def keep(descriptors: Callable[[], Iterable[int]]) -> None:
 def _audit(event: str, _: object) -> None:
     if event in _STARTS:
         for descriptors in _kept:
-            with contextlib.suppress(Exception):  # a fault of lager must not prevent the script from starting a program
+            with suppressed(Exception):  # a fault of lager must not prevent the script from starting a program
                 for descriptor in descriptors():
-                    with contextlib.suppress(OSError):
+                    with suppressed(OSError):
                         os.set_inheritable(descriptor, False)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lager.errors import Failed
+from lager.process.raised import by_a_handler
 
 paused: set[int] = set()  # identifiers
 ours: set[int] = set()
@@ -28,7 +29,20 @@ def start(thread: Any) -> None:
     as at its end, and in 3.12.1 from the end of the main thread on."""
     try:
         thread.start()
-    except RuntimeError:
+    except RuntimeError as error:
+        if by_a_handler(error):
+            raise
+        raise Failed("The script cannot start another thread.", "Resume it, or end some of its threads.") from None
+
+
+def start_new(work: Callable[[], None]) -> None:
+    """Run `work`, which raises nothing, in a thread of lager's own. Raises as `start`, but never waits for anything: in
+    the main thread, a signal handler may raise at any moment, and leave locks of `threading` as they are."""
+    try:
+        _thread.start_new_thread(work, ())
+    except RuntimeError as error:
+        if by_a_handler(error):
+            raise
         raise Failed("The script cannot start another thread.", "Resume it, or end some of its threads.") from None
 
 

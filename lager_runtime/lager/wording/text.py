@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Iterable
 
+from lager.process.raised import by_a_handler
+
 LABEL_LENGTH = 200
 # Compiled when they are first used: most commands and most pauses read no number.
 _NUMBER = r"(?ai)[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
@@ -41,7 +43,9 @@ def _as_text(value: object, limit: int) -> str:
             return bytes(value[: 4 * limit + 4]).decode("utf-8", "backslashreplace")
         text = value if type(value) is str else str(value)
         return text[: limit + 1] if type(text) is str else str.__str__(text)
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         return f"<{type(value).__name__} that cannot be shown>"
 
 
@@ -56,7 +60,7 @@ def utf8(data: bytes) -> str:
     if b"\0" in data:
         raise ValueError("it has NUL bytes, like UTF-16, and is not valid UTF-8")
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(b"\xef\xbb\xbf").decode()  # "utf-8-sig" replaces what a signal handler raises
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
         raise ValueError(f"line {line} is not valid UTF-8 (byte 0x{data[problem.start]:02x})") from None

@@ -2,6 +2,8 @@
 
 import math
 
+from lager.process.raised import by_a_handler
+
 
 def number(value: object) -> float | None:
     """Return the value as a finite float, or None if it is not one.
@@ -17,7 +19,9 @@ def number(value: object) -> float | None:
     try:
         # The addition turns a subclass into a plain float, and -0 into 0.
         converted = float(value) + 0.0  # type: ignore[arg-type]
-    except Exception:  # an integer too large for a float, a signalling NaN, or any error of a user's conversion
+    except Exception as error:  # an integer too large, a signalling NaN, or any error of a user's conversion
+        if by_a_handler(error):
+            raise
         return None
     return converted if math.isfinite(converted) else None
 
@@ -42,6 +46,8 @@ def shown(value: object) -> str:
     """Return the value as short printable text for a message."""
     try:
         text = ascii(value)
-    except Exception:  # the repr of a user's class
+    except Exception as error:  # the repr of a user's class
+        if by_a_handler(error):
+            raise
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 80 else f"{text[:60]}…{text[-1]}"

@@ -126,6 +126,7 @@ def test_an_import_brings_next_to_nothing() -> None:
         "lager.process",
         "lager.process.at_end",
         "lager.process.fork_lock",
+        "lager.process.raised",
         "lager.variables",
     }
 

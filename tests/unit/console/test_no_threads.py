@@ -1,5 +1,6 @@
 """Where no thread can be started, whoever needs one gets a sentence, and nothing is left behind."""
 
+import _thread
 import asyncio
 import os
 import socket
@@ -20,6 +21,7 @@ from lager.inspection.frames.location import Place
 from lager.inspection.side_thread import run_aside
 from lager.stepping.course import Request
 
+MAKER = "that makes the client"  # it has no name
 NO_MORE = r"^The script cannot start another thread\."
 ABOUT = {
     "id": "12345678",
@@ -41,10 +43,15 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         def start(thread: threading.Thread) -> None:
             if name in ("", thread.name):
-                raise RuntimeError("can't create new thread at interpreter shutdown")
+                none()
             started(thread)
 
+        def none(*_: object) -> int:
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
         monkeypatch.setattr(threading.Thread, "start", start)
+        if name in ("", MAKER):
+            monkeypatch.setattr(_thread, "start_new_thread", none)
 
     return patch
 
@@ -113,7 +120,7 @@ def test_breakpoints_on_lines_that_cannot_be_set_say_why(refuse: Callable[..., N
     assert (told["verified"], told["message"].startswith(NO_MORE[1:-2])) == (False, True)
 
 
-@pytest.mark.parametrize("name", ["lager-maker", "lager"])
+@pytest.mark.parametrize("name", [MAKER, "lager"])
 def test_a_pause_or_a_claim_has_an_error_of_one_sentence_and_no_descriptor_stays(
     monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., None], name: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lager
 from lager import variables
+from lager.process.raised import by_a_handler
 from lager.wording import changes, commands
 from lager.wording.text import duration, printable, time_left
 
@@ -133,7 +134,9 @@ def shown_path(file: str) -> str:
     """Return `file` relative to the working folder, if it is inside it."""
     try:
         here = os.getcwd() + os.sep
-    except OSError:
+    except OSError as error:
+        if by_a_handler(error):
+            raise
         return file
     return file[len(here) :] if file.startswith(here) else file
 
@@ -150,7 +153,9 @@ def run_ends_in() -> float | None:
     """Return the seconds until `lager python --timeout` ends the run; None without this option."""
     try:
         ends = float(lager.at_start(variables.RUN_DEADLINE) or "")
-    except ValueError:
+    except ValueError as error:
+        if by_a_handler(error):
+            raise
         return None
     return max(ends - time.monotonic(), 0.0) if math.isfinite(ends) else None
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from lager.process.raised import by_a_handler, suppressed
 from lager.wording.question import shown
 from lager.wording.text import printable
 
@@ -67,7 +68,7 @@ def note(
     sessions: list[PytestSession], keys: Mapping[str, Any], reason: str, by: Mapping[str, Any], seconds: float
 ) -> None:
     """Write a pause that has ended, and its answer, into the properties of the test that runs."""
-    with contextlib.suppress(Exception):  # the test may have replaced what this uses; it matters more
+    with suppressed(Exception):  # the test may have replaced what this uses; it matters more
         who = f" by {printable(by['user'])}" if by.get("user") else ""
         label = keys["label"] or keys["id"]
         where = f"{keys['file']}:{keys['line']}"
@@ -111,7 +112,7 @@ def clocks_stopped(sessions: list[PytestSession], began: float) -> Iterator[None
         try:
             yield
         finally:
-            with contextlib.suppress(Exception):
+            with suppressed(Exception):
                 _excuse_example(now() - began)
 
 
@@ -128,7 +129,9 @@ _clocks = _Clocks()
 def _stopped(stop: Callable[[PytestSession], _Start], session: PytestSession) -> _Start:
     try:
         return stop(session)
-    except Exception:  # the test has replaced what this clock uses; the pause matters more
+    except Exception as error:  # the test has replaced what this clock uses; the pause matters more
+        if by_a_handler(error):
+            raise
         return _nothing
 
 

@@ -7,12 +7,11 @@ compares `place` with its own.
 
 import contextlib
 import os
-import signal
 import sys
-from types import FunctionType, MethodType
 from typing import Any
 
 from lager.breakpoints.terminal import terminal_line
+from lager.process.raised import by_a_handler, suppressed
 
 NOWHERE = "-"
 
@@ -26,13 +25,13 @@ def say(text: str, *, begin_line: bool = False, heading: int | None = None) -> N
             stream.write(terminal_line.fitted(stream, text, begin_line=begin_line, heading=heading))
             stream.flush()
     except Exception as error:
-        if _raised_by_a_handler(error):
+        if by_a_handler(error):
             raise
 
 
 def say_here(text: str) -> None:
     """Write once to the standard error of the calling thread; in a console, that is the console's own."""
-    with contextlib.suppress(Exception):
+    with suppressed(Exception):
         sys.stderr.write(text)
         sys.stderr.flush()
 
@@ -42,7 +41,9 @@ def place() -> str:
     try:
         with _not_captured():
             return identify(_stream().fileno())
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         return NOWHERE
 
 
@@ -57,12 +58,14 @@ def _stream() -> Any:
     original, current = sys.__stderr__, sys.stderr
     if original is None or original is current:
         return current
-    with contextlib.suppress(Exception):
+    with suppressed(Exception):
         if current is not None and os.path.samestat(os.fstat(current.fileno()), os.fstat(original.fileno())):
             return current
     try:
         original.fileno()
-    except (OSError, ValueError):  # closed
+    except (OSError, ValueError) as error:  # closed
+        if by_a_handler(error):
+            raise
         return current
     return original
 
@@ -80,22 +83,3 @@ def pytest_sessions() -> list[Any]:
     """Return the pytest sessions that run in this process, each inside the one before it."""
     plugin = sys.modules.get("lager.pytest_plugin")
     return list(getattr(plugin, "sessions", ()))
-
-
-def _raised_by_a_handler(error: Exception) -> bool:
-    """Return whether `error` comes from a signal handler of the script that ran meanwhile."""
-    handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()}
-    raised = error.__traceback__
-    while raised is not None:
-        if raised.tb_frame.f_code in handlers:
-            return True
-        raised = raised.tb_next
-    return False
-
-
-def _code(handler: Any) -> Any:
-    if isinstance(handler, MethodType):
-        handler = handler.__func__
-    if not isinstance(handler, FunctionType):
-        handler = getattr(type(handler), "__call__", None)  # noqa: B004
-    return getattr(handler, "__code__", 0)

@@ -1,6 +1,5 @@
 """Lays out a notice for a terminal: on a line of its own, wrapped between words."""
 
-import contextlib
 import fcntl
 import os
 import select
@@ -9,6 +8,7 @@ import sys
 from typing import Any
 
 from lager import variables
+from lager.process.raised import by_a_handler, suppressed
 from lager.wording import palette
 from lager.wording.text import wrapped
 
@@ -26,7 +26,9 @@ def fitted(stream: Any, text: str, *, begin_line: bool, heading: int | None = No
     """
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError) as error:
+        if by_a_handler(error):
+            raise
         return text
     if columns < _FEWEST_COLUMNS:
         return text
@@ -37,7 +39,7 @@ def fitted(stream: Any, text: str, *, begin_line: bool, heading: int | None = No
     shown = "\n".join("\n".join(row) for row in rows)
     if not begin_line:
         return shown
-    with contextlib.suppress(Exception):
+    with suppressed(Exception):
         if sys.__stdout__ is not None and sys.__stdout__.isatty():
             sys.__stdout__.flush()  # so that output from before the pause appears before it
     return f"{' ' * columns}\r{shown}"
@@ -51,11 +53,11 @@ def await_row_gone() -> None:
     path = os.environ.get(variables.COUNTDOWN, "")
     if not path:
         return
-    with contextlib.suppress(OSError):
+    with suppressed(OSError):
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             for _ in range(_ROW_TRIES if stat.S_ISREG(os.fstat(file).st_mode) else 0):
-                with contextlib.suppress(BlockingIOError):
+                with suppressed(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                     return
                 select.select((), (), (), _ROW_SECONDS)

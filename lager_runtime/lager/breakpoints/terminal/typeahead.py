@@ -1,6 +1,5 @@
 """Drops keys that were typed before a pause: a late Enter must not resume the next one."""
 
-import contextlib
 import fcntl
 import os
 import signal
@@ -9,6 +8,7 @@ import termios
 
 import lager
 from lager import variables
+from lager.process.raised import by_a_handler, suppressed
 
 _INT = struct.Struct("i")
 
@@ -23,17 +23,21 @@ def drop(path: str = "") -> int | None:
         return None
     try:
         fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+    except OSError as error:
+        if by_a_handler(error):
+            raise
         return None
     try:
         if os.tcgetpgrp(fd) != os.getpgrp():
             return None
         count = bytes(_INT.size)
-        with contextlib.suppress(OSError):
+        with suppressed(OSError):
             count = fcntl.ioctl(fd, termios.FIONREAD, count)
         _flush(fd)
         return int(_INT.unpack(count)[0])
-    except (OSError, termios.error):
+    except (OSError, termios.error) as error:
+        if by_a_handler(error):
+            raise
         return None
     finally:
         os.close(fd)

@@ -192,6 +192,7 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
     with lager.fork_lock.wait:
         from lager.breakpoints.pause import pause_at
         from lager.inspection.frames.location import Place
+        from lager.process.raised import first_of_others, is_fault_of_ours
         from lager.wording.text import LABEL_LENGTH, printable
 
     try:
@@ -203,10 +204,10 @@ def _pause(error: BaseException, raised: TracebackType, when: str, *, keep: bool
         place = (Place.of_error(raised) if group is raised else Place.of_group(group)).for_error(first)
         pause_at(place, f"{label}, {when}", None, True, no_steps=_NO_STEPS)
     except BaseException as problem:
-        if isinstance(problem, Exception) and lager._is_ours(problem):
+        if isinstance(problem, Exception) and is_fault_of_ours(problem):
             lager._complain(problem)
             return
-        raise _Meanwhile(problem.with_traceback(lager._first_of_others(problem.__traceback__))) from None
+        raise _Meanwhile(problem.with_traceback(first_of_others(problem.__traceback__))) from None
 
 
 def _first(error: BaseException, raised: TracebackType) -> tuple[BaseException, TracebackType, TracebackType, int]:

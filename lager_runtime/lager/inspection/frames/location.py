@@ -11,6 +11,7 @@ from typing import Any
 
 from lager.inspection.frames.code_owner import is_library, is_ours, is_standard
 from lager.inspection.frames.frame_stack import Stack, stack_of
+from lager.process.raised import by_a_handler
 
 _HERE = "__lager_here__"
 
@@ -145,7 +146,9 @@ def _origin() -> Stack:
 
     try:
         found = [stack for stack in map(_of_the_script, thread_origin.stacks()) if stack]
-    except Exception:  # the script has replaced threading or asyncio
+    except Exception as error:  # the script has replaced threading or asyncio
+        if by_a_handler(error):
+            raise
         return ()
     for stack in found:
         own = [at for at, (frame, _) in enumerate(stack) if not is_library(frame) and not is_ours(frame)]
@@ -180,5 +183,7 @@ def file_of(frame: FrameType) -> str:
         name = known
     try:
         return os.path.abspath(name)
-    except OSError:
+    except OSError as error:
+        if by_a_handler(error):
+            raise
         return name

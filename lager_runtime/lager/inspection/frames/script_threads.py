@@ -2,10 +2,11 @@
 
 import _frozen_importlib
 import _thread
-import contextlib
 import sys
 import threading
 from typing import Any
+
+from lager.process.raised import by_a_handler, suppressed
 
 _bootstrap: Any = _frozen_importlib
 # `threading`, and what it imports.
@@ -16,7 +17,9 @@ def name() -> str:
     """Return the name of the calling thread."""
     try:
         found = theirs().current_thread().name
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         found = None  # replaced by something else, or still being imported
     if type(found) is str:
         return found
@@ -27,7 +30,9 @@ def names() -> dict[int, str]:
     """Return the names of the script's running threads by their identifiers, without those of lager."""
     try:
         return {ident: str(one.name) for ident, one in list(theirs()._active.items()) if not _is_ours(one)}
-    except Exception:  # replaced by something else
+    except Exception as error:  # replaced by something else
+        if by_a_handler(error):
+            raise
         return {main_ident(): "MainThread"}
 
 
@@ -40,7 +45,9 @@ def main_ident() -> int:
     """Return the identifier of the main thread."""
     try:
         found = theirs().main_thread().ident
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         found = None
     return found if type(found) is int else getattr(sys, "_lager_start").main_ident  # noqa: B009
 
@@ -49,7 +56,9 @@ def main_is_alive() -> bool:
     """Return whether the main thread has not ended yet."""
     try:
         return bool(theirs().main_thread().is_alive())
-    except Exception:
+    except Exception as error:
+        if by_a_handler(error):
+            raise
         return True
 
 
@@ -59,7 +68,7 @@ def prepare() -> None:
     if sys.version_info >= (3, 13) or "threading" in sys.modules or not is_main():
         return
     start = getattr(sys, "_lager_start", None)
-    with contextlib.suppress(Exception):
+    with suppressed(Exception):
         if start is not None and all(_is_pythons_own(name, start.library) for name in _THREADINGS):
             start.builtins["__import__"]("threading")
 

@@ -1,7 +1,6 @@
 """Finds the origin of a thread without frames of the script, as in Thread(target=pause) or to_thread(pause)."""
 
 import _thread
-import contextlib
 import sys
 from collections.abc import Iterator
 from types import FrameType
@@ -9,6 +8,7 @@ from typing import Any
 
 from lager.inspection.frames.code_owner import is_standard
 from lager.inspection.frames.frame_stack import Stack, stack_of
+from lager.process.raised import suppressed
 
 _WAITING = ("join", "result", "exception")  # of a thread, of a concurrent.futures.Future
 
@@ -18,7 +18,7 @@ def stacks() -> Iterator[Stack]:
     the main thread."""
     here = _thread.get_ident()
     future = _future(sys._getframe(1))
-    with contextlib.suppress(Exception):  # these are internals of asyncio
+    with suppressed(Exception):  # these are internals of asyncio
         yield from _coroutines(future)
     tops = {ident: frame for ident, frame in sys._current_frames().items() if ident != here}
     threads = _of_the_script("threading")

@@ -4,7 +4,6 @@ The process that lagerd starts uses `after_crash` or `to_switch_off`, and `make_
 net that it has open with `apply`.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from lager.nets import catalog
 from lager.nets.model import NetConfig, Nets, NetType, Safe
 from lager.nets.settings.safe import OFF, OUTPUTS
 from lager.nets.terminals import place
+from lager.process.raised import suppressed
 
 _AGAIN = 0.2  # seconds between two attempts to reach an instrument
 _LOW_VOLTS = 0.01  # of a dac that is off: a few steps
@@ -150,7 +150,7 @@ def _once(net: NetConfig, *, disarm: bool, told: Reports | None) -> str:
         driver: Driver[Any] = driver_class(net)(net, session)
         done = apply(driver)
         if disarm:
-            with contextlib.suppress(InstrumentError):  # the net is safe; the watchdog can only switch more off
+            with suppressed(InstrumentError):  # the net is safe; the watchdog can only switch more off
                 set_watchdog(session, [])
         return done
     finally:

@@ -27,6 +27,7 @@ from lager.errors import BadReply, InstrumentError, InstrumentTimeout, Instrumen
 from lager.instruments.sessions import descriptors
 from lager.nets.model import Instrument
 from lager.process import at_exec, threads
+from lager.process.raised import suppressed
 from lager.wording.values import shown
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ class Session:
     def _drop(self) -> None:
         if self._connected:
             self._connected = False
-            with contextlib.suppress(Exception):
+            with suppressed(Exception):
                 self._disconnect()
 
     def unreachable(self, reason: object) -> NoReturn:

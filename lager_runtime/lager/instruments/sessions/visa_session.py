@@ -14,6 +14,7 @@ from lager.instruments.sessions.session import Session
 from lager.nets import catalog
 from lager.nets.model import Instrument
 from lager.nets.talk import Talk
+from lager.process.raised import by_a_handler, suppressed
 
 LONGEST_REPLY = 4096
 LINE_ENDS = b"\r\n\0"
@@ -56,7 +57,7 @@ class VisaSession(Session):
         self._check_socket()
         if self._connected_before and not self._is_socket():
             # A device on USB or GPIB keeps a late answer itself. Without a device clear, the *IDN? check finds it.
-            with contextlib.suppress(Exception):
+            with suppressed(Exception):
                 self._resource.clear()
         self._connected_before = True
 
@@ -256,10 +257,10 @@ class VisaSession(Session):
                 return bytes(interface.read(interface.in_waiting)) or None  # type: ignore[union-attr]
             if isinstance(interface, socket.socket):
                 return interface.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            pass
-        except OSError:
-            return b""
+        except OSError as error:
+            if by_a_handler(error):
+                raise
+            return None if isinstance(error, BlockingIOError) else b""
         return None
 
     def silent(self, question: str) -> NoReturn:

@@ -17,6 +17,7 @@ from lager.instruments.holdings import Holding
 from lager.instruments.sessions.session import Session
 from lager.instruments.while_paused.session_lock import acquire
 from lager.process import threads
+from lager.process.raised import suppressed
 
 _CLOSE_SECONDS = 8.0
 
@@ -41,7 +42,7 @@ def lend(instrument: str, id: str, to: str, seconds: float) -> int:
             session.lend(InstrumentBusy(f"{name} is lent {whom} until {until}.", f"Return it: lager return {name}"))
         except BaseException:
             os.close(fd)
-            with contextlib.suppress(InstrumentError):  # the first error says more
+            with suppressed(InstrumentError):  # the first error says more
                 holding.upkeep.resume(session, list(holding.users.values()))
             raise
         holding.loan = id

@@ -88,12 +88,16 @@ print(Net.get("supply2", type=NetType.PowerSupply).state().enabled)
 
 
 HANDLED = """
-import lager, os, signal, sys
+import functools, lager, os, signal, sys
 class Mine(Exception):
     pass
 class Watchdog:
     def bark(self, *_): raise {error}('mine')
     __call__ = bark
+def once(_, frame):
+    del frame
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    raise {error}('mine')
 signal.signal(signal.SIGALRM, {handler})
 {before}
 try:
@@ -106,7 +110,10 @@ except {error} as error:
 @pytest.mark.parametrize(
     "error", ["TimeoutError", "RecursionError", "lager.PauseTimeout", "OSError", "Mine", "RuntimeError", "ValueError"]
 )
-@pytest.mark.parametrize("handler", ["Watchdog().bark", "Watchdog()", "lambda *_: Watchdog().bark()"])
+@pytest.mark.parametrize(
+    "handler",
+    ["Watchdog().bark", "Watchdog()", "lambda *_: Watchdog().bark()", "functools.partial(Watchdog(), 1)", "once"],
+)
 def test_what_a_signal_handler_raises_passes_through_a_pause(run: Any, client: Any, error: Any, handler: Any) -> None:
     process = run(HANDLED.format(error=error, handler=handler, before="", call="lager.pause('x')"))
     pause = client.paused()
@@ -152,3 +159,52 @@ os.dup2(writer, 2)"""
     process = run(HANDLED.format(error="TimeoutError", handler="Watchdog()", before=before, call="breakpoint()"))
     os.kill(client.paused()["pid"], signal.SIGALRM)
     assert (process.wait(), process.out.rest()) == (0, "passed through None\n")
+
+
+ELSEWHERE = """
+import lager, signal, threading
+def raising(*_): raise TimeoutError('mine')
+signal.signal(signal.SIGALRM, raising)
+def raise_it():
+    input()
+    signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+threading.Thread(target=raise_it).start()
+try:
+    {call}
+except TimeoutError:
+    print('passed through', signal.set_wakeup_fd(-1))
+"""
+
+
+@pytest.mark.parametrize("call", ["lager.pause('x', timeout=0)", "lager.ask('sure?', default=True, timeout=0)"])
+def test_a_signal_that_does_not_wake_the_main_thread_ends_its_pause(
+    run: Any, client: Any, gate: Any, call: Any
+) -> None:
+    # As one that comes just before the main thread begins to wait.
+    process = run(ELSEWHERE.format(call=call), stdin=gate[0])
+    pause = client.paused()
+    process.err.expect("  timeout ")
+    os.write(gate[1], b"\n")
+    assert client.resumed(pause["id"])[0] == "interrupted"
+    assert (process.wait(), process.out.rest()) == (0, "passed through -1\n")
+
+
+@pytest.mark.variant
+def test_the_event_loop_of_the_script_hears_of_it_too(run: Any, client: Any) -> None:
+    text = """
+import asyncio, lager, signal
+async def main():
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGALRM, told.set)
+    lager.pause('x')
+    await told.wait()
+    print('heard', flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    process = run(text)
+    pause = client.paused()
+    process.err.expect("  timeout ")
+    os.kill(pause["pid"], signal.SIGALRM)
+    client.call("Continue", "s", pause["id"])
+    process.out.expect("heard")

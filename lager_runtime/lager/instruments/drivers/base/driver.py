@@ -19,6 +19,7 @@ from lager.instruments.sessions.session import Session
 from lager.nets.model import NetConfig, NetType
 from lager.nets.quantities import decimal
 from lager.process import threads
+from lager.process.raised import by_a_handler, suppressed
 
 S = TypeVar("S", bound=Session)
 St = TypeVar("St", bound=State)
@@ -162,8 +163,15 @@ class Driver(Generic[S]):
         if os.getpid() == self._pid:
             self._own_session.forget(self.prepare)
         # Calling the finalizer does nothing once weakref has run its own exit handler.
-        if found := self._finalizer.detach():
-            found[1]()
+        if found := self._finalizer.peek():
+            try:
+                if self._finalizer.detach():
+                    found[1]()
+            except BaseException as error:
+                if by_a_handler(error):  # or the instrument would stay claimed
+                    self._finalizer.detach()
+                    found[1]()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -261,7 +269,7 @@ class Switched(ScpiDriver):
                 self.session.tell(self._spell(command))
                 came_on = self._is_on()
             except InstrumentError:
-                with contextlib.suppress(InstrumentError):  # the first error says more
+                with suppressed(InstrumentError):  # the first error says more
                     self._switch("OFF")  # the instrument may have carried out the command
                 raise
             if came_on:

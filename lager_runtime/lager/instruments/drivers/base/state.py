@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from lager.errors import BadReply, InstrumentError, InstrumentTimeout
 from lager.instruments.sessions.session import Session
 from lager.nets.quantities import table
+from lager.process.raised import by_a_handler
 from lager.wording.text import printable
 
 T = TypeVar("T")
@@ -79,6 +80,8 @@ class Readings:
                 self._answered = True
                 return value
             except InstrumentError as error:
+                if by_a_handler(error):
+                    raise
                 reason = error.what
                 self._failed(error)
         self.unread.update(dict.fromkeys(names, reason))

@@ -1,6 +1,5 @@
 """The base of all power supplies. Each family fills in a table of commands."""
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from lager.instruments.drivers.base.supply_state import SupplyState, tripped_at
 from lager.instruments.sessions import parse
 from lager.nets.model import Limits
 from lager.nets.quantities import amount, exceeds, keep_limit, keep_power
+from lager.process.raised import suppressed
 
 GUARD_MARGIN = 1.05  # of a limit: at the limit itself, noise and overshoot would trip
 
@@ -183,7 +183,7 @@ class Supply(Switched):
     def _refuse_tripped(self) -> None:
         """Raise Rejected that names the protection that has tripped, if one has: it keeps the output off."""
         tripped = ""
-        with contextlib.suppress(InstrumentError):
+        with suppressed(InstrumentError):
             tripped = self._what_tripped()
         if tripped:
             what = f"{self.name}: {tripped}, so the output stays off."

@@ -12,6 +12,7 @@ from lager.instruments.drivers.base.driver import Switched
 from lager.instruments.drivers.base.setting import Setting
 from lager.instruments.drivers.base.supply_state import tripped_at
 from lager.instruments.sessions import parse
+from lager.process.raised import suppressed
 
 _ROLES = {"POWER": "POWER", "POW": "POWER", "TEST": "TEST", "SIMULATOR": "SIMULATOR", "SIM": "SIMULATOR"}
 _WORKS_AS = {"POWER": "supply", "TEST": "battery test", "SIMULATOR": "battery"}
@@ -90,6 +91,6 @@ class TwoRoles(Switched):
             return "" if trip == "NONE" else f"{_NO_LEVEL[trip]} tripped"
         question, unit = self.PROTECTIONS[trip]
         level = None
-        with contextlib.suppress(InstrumentError):  # the trip itself is the important part
+        with suppressed(InstrumentError):  # the trip itself is the important part
             level = self._quantity(question, unit)
         return tripped_at(trip, level, unit)
