@@ -1,4 +1,4 @@
-"""What a Python process of a run does before its script begins. lager_startup.pth imports it.
+"""Prepare a Python process of a run before its script begins. lager_startup.pth imports this module.
 
 It is outside the package, and imports nothing that Python has not imported itself, so that a script finds everything as
 in plain Python. Each variable that enables something has a function here, which imports its own module.
@@ -32,7 +32,7 @@ _MORE_DESCRIPTORS = 1024
 
 
 class Start:
-    """The state of Python before the script's code ran; see lager/world.py. There is one in a process."""
+    """The state of Python before the script's code ran; see lager/world.py. A process has one."""
 
     def __init__(self) -> None:
         self.environ = dict(os.environ)
@@ -85,7 +85,8 @@ class Start:
             return self._world
 
     def variable(self, name: str) -> "str | None":
-        """Return a variable of the environment as it is now; None if there is none, or no environment either."""
+        """Return a variable of the environment as it is now; None if it is not set, or the environment does not
+        exist."""
         environ: Any = getattr(os, "environ", None)
         # Its methods are Python code, and use builtins that the script may have replaced.
         encoded = getattr(environ, "_data", None)
@@ -96,7 +97,7 @@ class Start:
         return found if type(found) is str else None
 
     def descriptors(self) -> "_FreeDescriptors":
-        """Return a context in which a pause finds free file descriptors, even if the script has used up all of its."""
+        """Return a context in which a pause has free file descriptors, even if the script has used all of its own."""
         return _FreeDescriptors(self.posix, self.resource)
 
 
@@ -201,7 +202,7 @@ def start() -> "Any":
 
 
 def _end_after_script() -> None:
-    """End what is ours (process/at_end.py) after the exit handlers of the script, which may still use its nets."""
+    """End lager's part (process/at_end.py) after the exit handlers of the script, which may still use its nets."""
     import atexit
 
     atexit.register(_end)
@@ -236,7 +237,7 @@ def _breakpoint(*arguments: "Any", **options: "Any") -> "Any":
 
 
 def _chosen_hook() -> str:
-    """Return what PYTHONBREAKPOINT says now; empty if it is not set, or the script has replaced os.environ."""
+    """Return the present value of PYTHONBREAKPOINT; empty if it is not set, or the script has replaced os.environ."""
     return start().variable("PYTHONBREAKPOINT") or ""
 
 
@@ -250,7 +251,7 @@ def _caller() -> "FrameType":
 
 
 def _is_of_import(error: Exception) -> bool:
-    """Return whether `error` comes from our own imports, as if no file of ours can be read."""
+    """Return whether `error` comes from lager's own imports, as when its files cannot be read."""
     raised = error.__traceback__
     while raised is not None and raised.tb_next is not None:
         raised = raised.tb_next
@@ -262,7 +263,7 @@ def _set_hook() -> None:
     """Set breakpoint() for this process only: with PYTHONBREAKPOINT, a child whose Python has no lager would warn."""
     if sys.flags.ignore_environment or os.environ.get("PYTHONBREAKPOINT", _HOOK) == _HOOK:
         os.environ.pop("PYTHONBREAKPOINT", None)
-        sys.breakpointhook = sys.__breakpointhook__ = _breakpoint  # the second is where a reset of the hook leads
+        sys.breakpointhook = sys.__breakpointhook__ = _breakpoint  # a reset of the hook sets it to the second one
 
 
 class _DebuggerWatch:
@@ -324,7 +325,7 @@ def _asked(_: int, frame: "FrameType") -> None:
 
 
 def _is_importing_lager() -> bool:
-    """Return whether a module of ours is only half there: the request interrupted its import."""
+    """Return whether the request interrupted the import of a module of lager, which is incomplete."""
     ours = f"{start().folder}/lager/"
     specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
     return any(

@@ -1,6 +1,6 @@
-"""What a bench script imports: `from lager import pause, Net, NetType`.
+"""The API of bench scripts: `from lager import pause, Net, NetType`.
 
-Importing this costs next to nothing: what a pause or an instrument needs is imported when it is first used.
+Importing this takes almost no time: the modules for pauses and instruments are imported when they are first used.
 
 Contains PYTEST_DONT_REWRITE: pytest imports this module too early to rewrite it.
 """
@@ -59,14 +59,14 @@ def pause(
 ) -> None:
     """Pause here until the script is resumed or `timeout` seconds have passed.
 
-    `timeout` is in seconds: None for LAGER_BREAKPOINT_TIMEOUT, else 300; 0 waits until resumed. `interactive` lets the
-    script's user open a Python console in the paused process. `on_timeout` says what happens at the timeout: "resume"
-    resumes the script; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its `finally` blocks,
-    those of the main thread too. `on_change` says what happens if the bench was changed meanwhile: "warn" prints a line
-    for each change; "raise" also raises BenchChanged here; "restore" also sets back the nets that the script has open,
-    but switches no output on. Blocks the calling thread only. Outside `lager python`, or with LAGER_BREAKPOINTS set to
-    off, 0, false or no, it returns at once. Raises only what `on_timeout` and `on_change` ask for: it reports invalid
-    arguments and errors of the bus in one line on standard error. (Ctrl-C is not caught.)
+    `timeout` is in seconds: None for LAGER_BREAKPOINT_TIMEOUT, else 300; 0 waits until resumed. `interactive` allows
+    the script's user to open a Python console in the paused process. `on_timeout` says what happens at the timeout:
+    "resume" resumes the script; "raise" raises PauseTimeout here; "exit" ends the process with 124 through its
+    `finally` blocks, those of the main thread too. `on_change` says what happens if the bench was changed meanwhile:
+    "warn" prints a line for each change; "raise" also raises BenchChanged here; "restore" also sets back the nets that
+    the script has open, but switches no output on. Blocks the calling thread only. Outside `lager python`, or with
+    LAGER_BREAKPOINTS set to off, 0, false or no, it returns at once. Raises only what `on_timeout` and `on_change` ask
+    for: it reports invalid arguments and errors of the bus in one line on standard error. (Ctrl-C is not caught.)
     """
     to_raise = _pause(_caller(), label, timeout, interactive, on_timeout, on_change)
     if to_raise is not None:
@@ -84,7 +84,7 @@ def breakpointhook(
     on_timeout: str = "resume",
     on_change: str = "warn",
 ) -> None:
-    """Pause with a console: what `breakpoint()` calls in a run of `lager python`."""
+    """Pause with a console. `breakpoint()` calls this in a run of `lager python`."""
     to_raise = _pause(_caller(), label, timeout, interactive, on_timeout, on_change)
     if to_raise is not None:
         try:
@@ -141,7 +141,7 @@ def _breakpoint(
     on_timeout: str = "resume",
     on_change: str = "warn",
 ) -> BaseException | None:
-    """Pause like `breakpointhook`, but return what to raise: then the traceback shows one frame of ours, the caller."""
+    """Pause like `breakpointhook`, but return what to raise: the traceback then has one frame of lager, the caller."""
     return _pause(frame, label, timeout, interactive, on_timeout, on_change)
 
 
@@ -151,7 +151,7 @@ def is_run() -> bool:
 
 
 def at_start(name: str) -> str | None:
-    """Return a variable of the environment as it was before the script of a run began; outside a run, as it is."""
+    """Return a variable of the environment: in a run, as before the script began; outside a run, as it is now."""
     start = getattr(sys, "_lager_start", None)
     environ = os.environ if start is None else start.environ
     value = environ.get(name)
@@ -159,7 +159,8 @@ def at_start(name: str) -> str | None:
 
 
 def setting(name: str) -> str:
-    """Return a variable with which the script, too, can set how it pauses; as at the start if it is not set now."""
+    """Return a variable that the script, too, may set to change how it pauses. If it is not set now, return it as at
+    the start."""
     start = getattr(sys, "_lager_start", None)
     value = os.environ.get(name) if start is None else start.variable(name)
     return value if type(value) is str else at_start(name) or ""
@@ -259,7 +260,7 @@ def _asked(frame: FrameType) -> None:
 
 
 def load(name: str) -> Any:
-    """Return a module of ours; in a run, from our own world, which the script cannot change."""
+    """Return a module of lager; in a run, from lager's own world, which the script cannot change."""
     start = getattr(sys, "_lager_start", None)
     if start is not None:
         return start.world().need(name)
@@ -338,7 +339,7 @@ _files = __import__("_frozen_importlib_external")
 
 
 class _Unchanged:
-    """A finder that loads our modules as they are, before those of the script. It has no annotations to be checked."""
+    """A finder that loads lager's modules unchanged, before the finders of the script. It has no annotations."""
 
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
         spec = _files.PathFinder.find_spec(name, path) if name.startswith("lager.") else None

@@ -69,7 +69,7 @@ _SCRIPTS = frozenset(
 
 
 class World:
-    """Modules by name. `load` imports one. Of lager itself there is one instance in a process."""
+    """Modules by name. `load` imports one. A process has one instance of lager itself."""
 
     def __init__(self, start: "Start") -> None:
         self.start = start
@@ -90,9 +90,9 @@ class World:
     def need(self, name: str, later: "_Later | None" = None) -> "ModuleType":
         """Return the module `name`, imported in a thread of its own; with `later`, its code runs there now.
 
-        There, an error that an import keeps has no frame of the caller, no recursion limit is near, descriptors are
-        free for its files if there can be more, and a signal that is handled meanwhile interrupts nothing. All of this
-        is one function: breakpoint() comes here where a script's stack may be full.
+        In that thread, an error that an import keeps has no frame of the caller, the recursion limit is far away,
+        descriptors are free for its files if the process may have more, and a signal that is handled meanwhile
+        interrupts nothing. All of this is one function: breakpoint() comes here where a script's stack may be full.
         """
         if name in self._ready and later is None:
             return self.modules[name]
@@ -281,7 +281,7 @@ class World:
         return module
 
     def _execute(self, spec: "Any", among: "dict[str, ModuleType]") -> "ModuleType":
-        """Return a new module, whose code has run. It is `among` these from the beginning, unless its code fails."""
+        """Return a new module whose code has run. It is in `among` from the beginning, unless its code fails."""
         module = among[spec.name] = self._empty(spec)
         try:
             exec(spec.loader.get_code(spec.name), module.__dict__)
@@ -361,7 +361,7 @@ class World:
     # An import of one of our modules in the script's world finds the one instance.
 
     def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
-        """Find the spec of a module of ours, as a finder of `sys.meta_path`."""
+        """Find the spec of a module of lager, as a finder of `sys.meta_path` does."""
         if not name.startswith("lager.") or any(name == one or name.startswith(one + ".") for one in _OUTSIDE):
             return None
         parent = name.rpartition(".")[0]
@@ -438,7 +438,7 @@ class _Typing(Module):  # type: ignore[valid-type,misc]
 
 
 class _Annotation:
-    """What a name of `typing` means."""
+    """The value of a name of `typing`."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""A pause as the script sees it: its description, the banner, the wait, and the line that says why it ended."""
+"""The script's side of a pause: its description, the banner, the wait, and the line that says why it ended."""
 
 import contextlib
 import math
@@ -48,8 +48,8 @@ def pause_at(
     quiet: bool = False,
 ) -> BaseException | None:
     """Pause the calling thread at `place`. Print `about` and the banner, and at the end why the pause ended. `began` is
-    when the script asked for it, by the monotonic clock; None: now. `no_steps` says why it cannot be stepped. If
-    `quiet`, nothing is printed.
+    the monotonic time of the script's request; None: now. `no_steps` says why it cannot be stepped. If `quiet`, nothing
+    is printed.
 
     Returns the exception that the caller must raise, as `on_timeout` or `on_change` wants it; else None. Raises
     LagerError if the script cannot be paused; Ctrl-C passes through.
@@ -66,8 +66,8 @@ def pause_at(
 
 
 def stopped_at(before: PauseState, frame: FrameType, value: tuple[object] | None, began: float) -> BaseException | None:
-    """Pause the calling thread at `frame`, where the step from the pause `before` has stopped; `value` has what the
-    frame returns, if it does. Returns what `pause_at` returns, and raises what it raises."""
+    """Pause the calling thread at `frame`, where the step from the pause `before` has stopped. If the frame returns,
+    `value` contains the result. Returns what `pause_at` returns, and raises what it raises."""
     place = Place.here(frame, "step")
     if value is not None:
         place.more = {"__return__": value[0]}
@@ -166,7 +166,7 @@ def _take_back(pause: PauseState) -> None:
 
 
 def describe(place: Place, label: object, timeout: float | None, interactive: bool) -> dict[str, Any]:
-    """Return the keys of a pause that the script knows. `timeout` is in seconds; None: lagerd's default."""
+    """Return the details of a pause that the script provides. `timeout` is in seconds; None: lagerd's default."""
     return {
         "id": os.urandom(4).hex(),
         "label": "" if label is None else printable(label, LABEL_LENGTH),

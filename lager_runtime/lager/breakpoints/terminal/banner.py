@@ -1,4 +1,4 @@
-"""What a pause prints on the script's standard error. Pure functions from facts to text."""
+"""The texts that a pause prints on the script's standard error. Pure functions from values to text."""
 
 import math
 import os
@@ -45,7 +45,7 @@ def paused(
     """Return the banner of a pause. `remaining` is in seconds, 0 without a timeout.
 
     `enter`: Enter in the terminal of the run resumes the script. `dropped` is how many characters were typed too early.
-    `question` is what the script asks, if it does.
+    `question` is the script's question, if it asks one.
     """
     id, label = details["id"], details["label"]
     box = commands.box_option()
@@ -73,13 +73,13 @@ def paused(
 
 
 def prompt(question: "Question") -> str:
-    """The question, as it is asked on a terminal without lagerd."""
+    """Return the prompt of a question that is asked on a terminal without lagerd."""
     default = "" if question.default is None else f"; Enter: {_shown(question.default)}"
     return f"lager: {question.text} ({question.wanted()}{default})"
 
 
 def _shown(answer: object) -> str:
-    from lager.wording.question import shown  # every command imports this module, and few of them a question
+    from lager.wording.question import shown  # every command imports this module, and few commands need a question
 
     return shown(answer)
 
@@ -106,7 +106,7 @@ def resumed(
 
 
 def changed(by: dict[str, Any]) -> str:
-    """Return a line for each change of the bench that lagerd tells with the end of a pause."""
+    """Return a line for each change of the bench that lagerd reports at the end of a pause."""
     return "".join(f"  {line}\n" for line in changes.lines(by.get("changes", ()), by.get("changes_left_out", 0)))
 
 

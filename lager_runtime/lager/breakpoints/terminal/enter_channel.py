@@ -1,13 +1,14 @@
-"""The socket by which Enter in the terminal of a run resumes its pauses while there is no lagerd or no bus.
+"""The socket through which Enter in the terminal of a run resumes its pauses while lagerd or the bus is not running.
 
 `lager python` listens at a name made from the run's id. A paused script without lagerd connects, writes the id of its
 pause, and reads a line when it is resumed: ENTER, or the answer to its question. Each side notices at once when the
 other has ended. The name is in the abstract namespace (unix(7)), which leaves nothing behind however its owner ends.
-Any user can connect there, or listen once the owner has ended: each side asks the kernel who the other is.
+Any user can connect there, or listen once the owner has ended. So each side asks the kernel which user the other side
+is.
 
 A lagerd or a bus that has stopped answering looks alive to the script. So each paused process listens, too, and `lager
-python` writes there the id and the line of an Enter to which lagerd does not react. It may not have heard of the pause
-by then: so a script also tells it the beginning and the end of each pause that lagerd has accepted.
+python` writes to it the id and the line of an Enter to which lagerd does not react. `lager python` may not know the
+pause at that time. So a script also reports to it the beginning and the end of each pause that lagerd has accepted.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ ENTER = b"enter\n"
 _ANSWER = b"answer "
 _LONGEST = 1 << 15  # bytes of a line
 ID_LENGTH = 8
-BEGUN, ENDED = b"+", b"-"  # behind the id of a pause that lagerd keeps
+BEGUN, ENDED = b"+", b"-"  # after the id of a pause that lagerd keeps
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
 _KNOCK_SECONDS = 2.0
@@ -38,12 +39,12 @@ def name_of(run_id: str) -> str:
 
 
 def is_trusted(peer: socket.socket) -> bool:
-    """Return whether the other side is a process of our own user."""
+    """Return whether the other side is a process of this user."""
     return _credentials(peer)[1] == os.getuid()
 
 
 def pid_of(peer: socket.socket) -> int:
-    """Return the process on the other side."""
+    """Return the process id of the other side."""
     return _credentials(peer)[0]
 
 
@@ -59,7 +60,7 @@ def name_of_process(run_id: str, pid: int) -> str:
 
 
 class Pressed(Exception):
-    """Enter was pressed in the terminal of the run, behind `answer`; None where there was none."""
+    """Enter was pressed in the terminal of the run, after `answer`; None if the script asked no question."""
 
     def __init__(self, answer: str | None) -> None:
         super().__init__(answer)
@@ -67,7 +68,7 @@ class Pressed(Exception):
 
 
 def answer_line(text: str) -> bytes:
-    """What `lager python` writes instead of ENTER, for a question."""
+    """Return the line that `lager python` writes instead of ENTER for a question."""
     return _ANSWER + text.encode(errors="surrogateescape").replace(b"\n", b" ") + b"\n"
 
 
@@ -86,7 +87,7 @@ async def unless_pressed(run_id: str, id: str, work: Coroutine[Any, Any, _T]) ->
 
 
 async def pressed(run_id: str, id: str) -> str | None:
-    """Return when Enter is pressed for the pause `id` in the terminal of its run: the answer that was typed, else None.
+    """Wait until Enter is pressed for the pause `id` in the terminal of its run. Return the typed answer, or None.
 
     Waits forever without a terminal."""
     delay = _RETRY_FIRST
@@ -113,7 +114,7 @@ async def _pressed(run_id: str, id: str) -> bytes:
 
 
 async def knocks(run_id: str) -> AsyncIterator[tuple[str, Pressed]]:
-    """Listen for this process; yield the id of a pause and what was typed, for each Enter that comes directly.
+    """Listen for this process; yield the id of a pause and the typed text for each Enter that comes directly.
 
     Ends if the name is taken or no descriptor is free: then Enter needs lagerd.
     """
@@ -134,7 +135,7 @@ async def knocks(run_id: str) -> AsyncIterator[tuple[str, Pressed]]:
 
 
 def knock(run_id: str, pid: int, id: str, line: bytes) -> None:
-    """Send the Enter `line` for the pause `id` to its process. Never blocks. Raises OSError if it does not listen."""
+    """Send the Enter `line` for the pause `id` to its process. Never blocks. Raises OSError if that does not listen."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         channel.setblocking(False)
         channel.connect(name_of_process(run_id, pid))
@@ -154,8 +155,8 @@ def tell(run_id: str, id: str, what: bytes, question: Question | None = None) ->
 
 
 def told(data: bytes) -> tuple[str, bool, dict[str, Any]] | None:
-    """Return what `tell` has written: the id, whether the pause has begun, and the keys of its question. None if it is
-    not that."""
+    """Return the content of a line of `tell`: the id, whether the pause has begun, and the keys of its question. None
+    for other lines."""
     what = data[ID_LENGTH : ID_LENGTH + 1]
     if what not in (BEGUN, ENDED):
         return None
@@ -166,7 +167,7 @@ def told(data: bytes) -> tuple[str, bool, dict[str, Any]] | None:
 
 
 def _meant(line: bytes) -> Pressed | None:
-    """Return what was typed; None if the line says nothing."""
+    """Return what a line means: Enter, with the typed answer if it has one; None if it means nothing."""
     if line == ENTER:
         return Pressed(None)
     if line.startswith(_ANSWER):
@@ -175,7 +176,7 @@ def _meant(line: bytes) -> Pressed | None:
 
 
 async def _line(channel: socket.socket) -> bytes:
-    """Return a line, empty if the other side ends before."""
+    """Return a line; an empty one if the other side ends before the line is complete."""
     loop = asyncio.get_running_loop()
     line = b""
     while not line.endswith(b"\n") and len(line) < _LONGEST:

@@ -1,4 +1,4 @@
-"""Pauses inside pytest: we write past its capture, and the timeouts of its tests do not count the pause."""
+"""Pauses inside pytest: output bypasses its capture, and the timeouts of its tests do not count the pause."""
 
 import contextlib
 import faulthandler
@@ -14,7 +14,7 @@ from lager.wording.text import printable
 
 
 class PytestSession(Protocol):
-    """A session of `lager.pytest_plugin`, which says what each of these is."""
+    """A session of `lager.pytest_plugin`, which describes each attribute."""
 
     config: Any
     timer: tuple[Any, Any, float] | None
@@ -161,7 +161,7 @@ def _stop_timer(session: PytestSession) -> _Start:
 
 
 def _stop_session(session: PytestSession) -> _Start:
-    """Stop the clock that pytest-timeout has for the session: it stores only its end."""
+    """Stop the clock that pytest-timeout has for the session, of which it stores only the end."""
 
     def start(seconds: float) -> None:
         expires = getattr(sys.modules.get("pytest_timeout"), "SESSION_EXPIRE_KEY", None)
@@ -200,4 +200,4 @@ def _exits(plugin: Any, config: Any) -> bool:
 
 
 def _nothing(_: float) -> None:
-    """Restart nothing: there is no such clock."""
+    """Restart nothing: this process has no such clock."""

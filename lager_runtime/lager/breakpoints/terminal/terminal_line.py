@@ -48,7 +48,8 @@ def fitted(stream: Any, text: str, *, begin_line: bool, heading: int | None = No
 def await_row_gone() -> None:
     """Wait until `lager python` has removed its row below the banner, at most a third of a second.
 
-    It keeps the file LAGER_COUNTDOWN locked while it shows the row. What we print next takes the row's place.
+    It keeps the file LAGER_COUNTDOWN locked while it shows the row. The next output of the script takes the place of
+    the row.
     """
     path = os.environ.get(variables.COUNTDOWN, "")
     if not path:

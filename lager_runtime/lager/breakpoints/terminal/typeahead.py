@@ -14,9 +14,10 @@ _INT = struct.Struct("i")
 
 
 def drop(path: str = "") -> int | None:
-    """Drop what was typed ahead on the terminal `path`, that of the run by default; return the number of characters.
+    """Drop the input typed ahead on the terminal `path`, by default the run's. Return the number of characters.
 
-    None if this process has no such terminal or is not in its foreground: then no key there is meant for it.
+
+    None if this process has no such terminal or is not in its foreground: then no key typed there is meant for it.
     """
     path = path or lager.at_start(variables.TERMINAL) or ""
     if not path:
