@@ -182,7 +182,7 @@ def test_each_kind_of_setting_has_its_turn() -> None:
     changed = {
         "current": (0.1, 0.5), "ocp": (0.6, 0.2), "voltage": (3.3, 3.0), "ovp": (4.0, 4.5), "output": (True, False),
     }  # fmt: skip
-    assert order_of(changed) == ["output", "ovp", "voltage", "ocp", "current"]
+    assert order_of(changed) == ["output", "voltage", "ocp", "ovp", "current"]
     others = [Setting("x", float, turn=turn).turn_back("a", "b") for turn in (base.OTHER, base.OTHER + 1)]
     assert order_of({"current": (0.1, 0.5)}) == ["current"]
     assert 4 < others[0] < others[1] < Setting("x", float, turn=base.LAST).turn_back("0", "1")
@@ -200,7 +200,8 @@ def test_what_goes_down_or_off_is_known() -> None:
 def test_no_setpoint_is_above_its_protection_while_both_are_set_back() -> None:
     assert order_of({"ovp": (9.5, 4.0), "voltage": (9.0, 3.0)}) == ["voltage", "ovp"]
     assert order_of({"voltage": (3.0, 9.0), "ovp": (4.0, 9.5)}) == ["ovp", "voltage"]
-    assert order_of({"ocp_enabled": (False, True), "current": (0.9, 0.1)}) == ["current", "ocp_enabled"]
+    armed = {"ocp": (1.0, 0.2), "ocp_enabled": (False, True), "current": (0.9, 0.1)}
+    assert order_of(armed) == ["current", "ocp_enabled", "ocp"]
     assert order_of({"current": (0.1, 0.9), "voltage": (9.0, 3.0)}) == ["voltage", "current"]  # within max_power
 
 

@@ -46,13 +46,13 @@ class Setting:
         """Return when to set this back from `now` to `then`, among all that is set back.
 
         An output that is only on for now is off before anything of it rises. No setpoint is ever above its protection:
-        protections that rise, setpoints that fall, protections that fall or are armed, setpoints that rise.
+        setpoints that fall, then protections, then setpoints that rise. A protection is armed before its level is set
+        back: the level of one that is not armed is refused.
         """
-        rises = _rise(now, then) > 0
         if self.turn == FIRST:
-            return 1 if rises else 3
+            return 2 if isinstance(then, bool) else 3
         if self.turn == SETPOINT:
-            return 4 if rises else 2
+            return 4 if _rise(now, then) > 0 else 1
         return 0 if self.goes_off(now, then) else self.turn
 
 
