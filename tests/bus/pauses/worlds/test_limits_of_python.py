@@ -242,6 +242,7 @@ def test_a_first_console_in_another_root_folder_says_what_it_lacks(run: Any, cli
 
 
 SUBINTERPRETER = """
+import sys
 if sys.version_info >= (3, 13): import _interpreters as all
 else: import _xxsubinterpreters as all
 all.run_string(all.create(), 'import lager; lager.pause()')
@@ -252,6 +253,6 @@ print('went on')
 @pytest.mark.variant
 def test_a_subinterpreter_without_threads_is_told_that_it_cannot_pause(run: Any) -> None:
     code, out, err = end(run(SUBINTERPRETER))
-    assert (code, out) == (0, "went on\n")
+    assert (code, out) == (0, "went on\n"), err
     told = r"lager: cannot pause here; continuing\. A subinterpreter without (daemon )?threads cannot be paused\.\n"
     assert re.fullmatch(told, err), err
