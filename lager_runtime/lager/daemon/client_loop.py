@@ -21,7 +21,7 @@ _NO_FD = -1  # of set_wakeup_fd(): there is none
 
 
 class ClientLoop(asyncio.SelectorEventLoop):
-    _csock: socket.socket  # asyncio's; what is written there wakes the loop
+    _csock: socket.socket | None  # asyncio's; what is written there wakes the loop
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         super().__init__(selector)
@@ -31,7 +31,7 @@ class ClientLoop(asyncio.SelectorEventLoop):
     def hear_signals(self, wake: Callable[[], None]) -> None:
         """Call `wake` at each signal, in the thread of the loop, until `ignore_signals`. For the main thread."""
         self._wakes.append(wake)
-        if len(self._wakes) == 1:
+        if len(self._wakes) == 1 and self._csock is not None:
             self._theirs = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
     def ignore_signals(self, wake: Callable[[], None]) -> None:
@@ -56,8 +56,10 @@ class ClientLoop(asyncio.SelectorEventLoop):
 
     def _write_to_self(self) -> None:
         """Wake the loop, from any thread. That of asyncio takes no error, not that of a signal handler either."""
-        with suppressed(OSError):
-            self._csock.send(b"\0")
+        waking = self._csock  # None once the loop is closed
+        if waking is not None:
+            with suppressed(OSError):
+                waking.send(b"\0")
 
 
 class Work:

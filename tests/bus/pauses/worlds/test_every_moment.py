@@ -12,7 +12,7 @@ from tests.processes import LAGER
 ALL, SOME, FEW = "1", "5", "31"
 LONG = 600.0  # seconds, for a pause at each of some thousand moments
 SCRIPT = Path(__file__).with_name("every_moment.py")
-STEPS = {"odd": FEW}
+STEPS = {"odd": FEW, "use": FEW}
 PAUSES = [
     ("pause", "OSError"),
     ("pause", "Mine"),
@@ -41,7 +41,8 @@ def test_what_a_handler_raises_at_any_moment_passes_through(
     start: Any, bench: Any, tmp_path: Path, pause: Any, error: Any
 ) -> None:
     shutil.copy(SCRIPT, tmp_path)
-    step = SOME if (pause, error) == PAUSES[0] else STEPS.get(pause, ALL)
+    step = ALL if error in ("Mine", "PauseTimeout") else SOME
+    step = STEPS.get(pause, step)
     process = start(LAGER, "python", SCRIPT.name, pause, error, "results", step)
     err = process.err.rest(LONG)
     assert (process.wait(), _found(tmp_path)) == (0, []), err
@@ -51,7 +52,7 @@ def test_what_a_handler_raises_at_any_moment_passes_through(
 
 @pytest.mark.variant
 @pytest.mark.timeout(LONG)
-def test_also_on_a_terminal(screen: Any, tmp_path: Path) -> None:
+def test_what_a_handler_raises_passes_through_on_a_terminal(screen: Any, tmp_path: Path) -> None:
     shutil.copy(SCRIPT, tmp_path)
-    one = screen(LAGER, "python", SCRIPT.name, "pause", "OSError", "results", ALL)
+    one = screen(LAGER, "python", SCRIPT.name, "pause", "OSError", "results", SOME)
     assert (one.wait(LONG), _found(tmp_path)) == (0, [])

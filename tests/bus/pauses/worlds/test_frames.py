@@ -190,7 +190,7 @@ def test_a_signal_that_does_not_wake_the_main_thread_ends_its_pause(
 
 
 @pytest.mark.variant
-def test_the_event_loop_of_the_script_hears_of_it_too(run: Any, client: Any) -> None:
+def test_the_event_loop_of_a_paused_script_hears_of_signals(run: Any, client: Any) -> None:
     text = """
 import asyncio, lager, signal
 async def main():
