@@ -166,7 +166,7 @@ def test_without_a_default_continue_is_refused_and_continue_all_skips_the_questi
     ("arguments", "outcome"),
     [
         ("'LED green?', default=False", "got False"),
-        ("'LED green?'", "NoAnswer: The question 'LED green?' at script.py:2 got no answer"),
+        ("'LED green?'", "NoAnswer: The question 'LED green?' at script.py:2 in <module> got no answer"),
     ],
 )
 def test_at_its_timeout_a_question_returns_the_default_or_raises(
