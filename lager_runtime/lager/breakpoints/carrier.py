@@ -299,7 +299,10 @@ def _method(pause: PauseState) -> str:
 
 
 def _import_console() -> None:
-    with contextlib.suppress(OSError, ImportError), fork_lock.wait:  # no descriptors: the console itself reports this
+    with (
+        contextlib.suppress(OSError, ImportError),
+        fork_lock.wait_in_client,
+    ):  # no descriptors: the console itself reports this
         import lager.console.server  # noqa: F401
 
 

@@ -63,14 +63,14 @@ class ScriptObject:
 
     async def _inspect(self, call: Call) -> Outcome:
         pause = self._pause_of(call, call.args[0])
-        with fork_lock.wait:
+        with fork_lock.wait_in_client:
             from lager.inspection.snapshot import taken
 
         return (json.dumps(await taken(pause.place, **_sizes(call.args[0]))),)
 
     async def _through(self, call: Call) -> Outcome:
         pause = self._pause_of(call, call.args[0])
-        with fork_lock.wait:
+        with fork_lock.wait_in_client:
             from lager.breakpoints.through_requests import Requests
 
         if pause.requests is None:
@@ -84,7 +84,7 @@ class ScriptObject:
         self._find("", call.sender)  # refuses all callers except lagerd
         instrument, nets = call.args
         switch_off = lager.load("lager.instruments.while_paused.off_here").off
-        with fork_lock.wait:
+        with fork_lock.wait_in_client:
             from lager.inspection.side_thread import run_aside
 
         return (await run_aside(lambda: switch_off(instrument, nets), _OFF_SECONDS),)
@@ -97,7 +97,7 @@ class ScriptObject:
         if lend_here is None or pause.resumes:
             raise InvalidArgument("The script has no instrument open.", "Try again.")
         to, seconds = str(details.get("to", "")), float(details.get("seconds", 0.0))
-        with fork_lock.wait:
+        with fork_lock.wait_in_client:
             from lager.inspection.side_thread import run_aside
 
         fd = await run_aside(lambda: lend_here.lend(instrument, pause.id, to, seconds), _LEND_SECONDS)
@@ -113,7 +113,7 @@ class ScriptObject:
         pause = self._pause_of(call, details)
         if not pause.interactive:
             raise InvalidArgument("That pause has no console.")
-        with fork_lock.wait:
+        with fork_lock.wait_in_client:
             from lager.console.server import Consoles
 
             if details.get("breakpoints"):

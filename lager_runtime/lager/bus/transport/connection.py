@@ -112,7 +112,7 @@ class Connection:
         self._left: set[str] = set()  # callers whose departure waits behind their last calls
         self._open = True
         self._serial = 0
-        with fork_lock.wait:  # a child that is forked in between would keep the socket open
+        with fork_lock.wait_in_client:  # a child that is forked in between would keep the socket open
             self._sock = connected(address)
             self._sock.setblocking(False)
             _connections.add(self)

@@ -208,3 +208,17 @@ asyncio.run(main())
     os.kill(pause["pid"], signal.SIGALRM)
     client.call("Continue", "s", pause["id"])
     process.out.expect("heard")
+
+
+@pytest.mark.variant
+def test_a_signal_handler_pauses_while_its_thread_imports_a_module_of_lager(run: Any, client: Any) -> None:
+    text = """
+import lager, signal
+signal.signal(signal.SIGALRM, lambda *_: lager.pause('x', interactive=True))
+with lager.fork_lock.wait:
+    signal.raise_signal(signal.SIGALRM)
+print('done')
+"""
+    process = run(text)
+    client.call("Continue", "s", client.paused()["id"])
+    assert (process.wait(), process.out.rest()) == (0, "done\n")
