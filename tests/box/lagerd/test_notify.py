@@ -151,7 +151,7 @@ def test_a_dead_url_is_in_the_history(box: Box, receiver: Any) -> None:
     box.run("systemctl", "restart", "lager-notify")
     with (script := paused(box, "alice")).process:
         with box.start("journalctl", "--unit=lager-notify", "--follow", "--lines=all", "--output=cat") as log:
-            log.until(r"paused: .*: url 1 \(json\) failed, and is not tried again: .*Connection refused")
+            log.until(r"paused: .*: url 1 \(json\) failed; giving up: .*Connection refused")
         call(box, "alice", "Continue", "s", script.id)
         script.goes_on()
     (failed,) = [one for one in records(box, "not-notified") if one["breakpoint"] == script.id]

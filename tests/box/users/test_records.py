@@ -91,7 +91,7 @@ def test_only_users_who_may_read_the_journal_see_the_history(box: Box) -> None:
     assert "bob" in line
     assert "/opt/pausing.py:4" in line
     assert "may not read the journal" in box.run("lager", "history", user="alice", check=False).stderr
-    assert "recorded nothing" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
+    assert "no records" in box.run("lager", "history", "--since", "2000-01-01", "--until", "2000-01-02").stdout
 
 
 def test_forged_records_in_the_journal_are_ignored(box: Box) -> None:
