@@ -40,7 +40,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_invalid_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with pytest.raises(BoxError, match=r"not a valid box name|is empty|No box that you know"):
+    with pytest.raises(BoxError, match=r"not a valid box name|is empty|No configured box"):
         box_table.find(name)
     (tmp_path / "lager").mkdir()
     (tmp_path / "lager/config.toml").write_text(f"[boxes.near]\nssh = {json.dumps(name)}\n")

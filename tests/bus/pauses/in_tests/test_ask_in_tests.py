@@ -53,7 +53,7 @@ def test_on_the_terminal_of_the_run_the_typed_line_answers_a_test(
     for typed in ("maybe", "yes"):
         one.sees("or: lager answer")
         one.type(f"{typed}\r")
-        one.sees("maybe does not answer")
+        one.sees("maybe is not a valid answer")
     client.paused()
     one.sees("how wide?")
     one.sees("at most 9 mm")
