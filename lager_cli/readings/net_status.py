@@ -52,7 +52,7 @@ class NetStatus:
 
     @property
     def held_by(self) -> str:
-        """Return who holds the instrument, and how the net was read nevertheless; "-" if nobody does."""
+        """Return who holds the instrument, and how the net was read nevertheless; "-" if it is free."""
         holder: Any = self.holder
         if holder is None:
             return "-"

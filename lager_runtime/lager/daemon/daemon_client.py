@@ -297,7 +297,6 @@ def _make() -> None:
             _client = DaemonClient()
         except BaseException as error:
             failed.append(error.with_traceback(None))
-
         finally:
             made.release()
 

@@ -2,7 +2,7 @@
 
 The thread that sends the queries never waits for an exchange that is under way, because that has the same effect as a
 query. It ends with the last net that needs it, and never keeps the process alive. Without `keepalive` and `deadman` in
-the nets file, there is no thread and nothing is sent.
+the nets file, lager starts no thread and sends nothing.
 """
 
 import sys

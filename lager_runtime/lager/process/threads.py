@@ -27,19 +27,18 @@ _OWNER = re.compile(r"owner=(\d+)")
 def start(thread: Any) -> None:
     """Start a thread of lager's own. Raises Failed if the process can have no more, or if Python starts none any more,
     as at its end, and in 3.12.1 from the end of the main thread on."""
-    try:
-        thread.start()
-    except RuntimeError as error:
-        if by_a_handler(error):
-            raise
-        raise Failed("The script cannot start another thread.", "Resume it, or end some of its threads.") from None
+    _begin(thread.start)
 
 
 def start_new(work: Callable[[], None]) -> None:
     """Run `work`, which raises nothing, in a thread of lager's own. Raises as `start`, but never waits for anything: in
     the main thread, a signal handler may raise at any moment, and leave locks of `threading` as they are."""
+    _begin(_thread.start_new_thread, work, ())
+
+
+def _begin(begin: Callable[..., object], *arguments: object) -> None:
     try:
-        _thread.start_new_thread(work, ())
+        begin(*arguments)
     except RuntimeError as error:
         if by_a_handler(error):
             raise
